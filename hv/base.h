@@ -1,6 +1,6 @@
 /*
- * The words every file of Fermata speaks: fixed-width types, sizes, and the few macros worth having.
- * Freestanding C11; no architecture here.
+ * The words every file of Fermata speaks: fixed-width types, sizes, and the few macros worth
+ * having. Freestanding C11; no architecture here.
  */
 #ifndef FERMATA_BASE_H
 #define FERMATA_BASE_H
@@ -24,19 +24,19 @@ typedef int64_t s64;
 #define PAGE_SIZE  4096u
 #define PAGE_MASK  (~(u64)(PAGE_SIZE - 1))
 
-#define BIT(n)             (1ull << (n))
-#define BITS(hi, lo)       (((~0ull) >> (63 - (hi))) & ~(BIT(lo) - 1))
-#define ARRAY_SIZE(a)      (sizeof(a) / sizeof((a)[0]))
-#define ALIGN_UP(x, a)     (((x) + ((a) - 1)) & ~((__typeof__(x))(a) - 1))
-#define ALIGN_DOWN(x, a)   ((x) & ~((__typeof__(x))(a) - 1))
-#define container_of(p, type, member) ((type *)(void *)((char *)(p) - offsetof(type, member)))
+#define BIT(n)                        (1ull << (n))
+#define BITS(hi, lo)                  (((~0ull) >> (63 - (hi))) & ~(BIT(lo) - 1))
+#define ARRAY_SIZE(a)                 (sizeof(a) / sizeof((a)[0]))
+#define ALIGN_UP(x, a)                (((x) + ((a)-1)) & ~((__typeof__(x))(a)-1))
+#define ALIGN_DOWN(x, a)              ((x) & ~((__typeof__(x))(a)-1))
+#define container_of(p, type, member) ((type *)(void *)((char *)(p)-offsetof(type, member)))
 
-#define NORETURN      _Noreturn
-#define PACKED        __attribute__((packed))
-#define ALIGNED(n)    __attribute__((aligned(n)))
+#define NORETURN               _Noreturn
+#define PACKED                 __attribute__((packed))
+#define ALIGNED(n)             __attribute__((aligned(n)))
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
-#define likely(x)     __builtin_expect(!!(x), 1)
-#define unlikely(x)   __builtin_expect(!!(x), 0)
+#define likely(x)              __builtin_expect(!!(x), 1)
+#define unlikely(x)            __builtin_expect(!!(x), 0)
 
 /* memcpy and friends: the compiler emits calls to them even when freestanding (hv/string.c). */
 void *memcpy(void *restrict to, const void *restrict from, size_t n);

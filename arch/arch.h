@@ -1,0 +1,162 @@
+/*
+ * The whole contract between hv/ and arch/<a>/: every function an architecture implements, bound at
+ * link time. Types come from arch/<a>/arch_fp.h (struct arch_fp, struct arch_fp_config), arch_cpu.h
+ * (struct arch_pcpu) and arch_vm.h (struct arch_vm, struct arch_vcpu).
+ */
+#ifndef FERMATA_ARCH_H
+#define FERMATA_ARCH_H
+
+#include "hv/base.h"
+#include "hv/fp.h"
+#include "hv/pcpu.h"
+#include "hv/vm.h"
+
+struct boot_info;
+struct boot_uart;
+struct boot_vm;
+
+/* ---- Machine ---- */
+
+/*
+ * Runs in the firmware, before ExitBootServices: can this machine run Fermata at all? On false
+ * `why` holds one sentence naming what is missing and what to do about it.
+ */
+bool arch_preflight(char *why, size_t n);
+
+/* Names the UART this kind of machine usually has when no SPCR or device tree tells (kind NONE:
+ * unknown). */
+void arch_usual_uart(struct boot_uart *uart);
+
+/* From the firmware's world into ours: page tables (W^X, guards, null unmapped), vectors,
+ * interrupts off, timer found. */
+void arch_init(struct pcpu *cpu, const struct boot_info *info);
+
+/* Prints the CPU line and one line per FP component: name, size, gated / eager / hidden. */
+void arch_report(void);
+
+/*
+ * Boot proves the machine: checks what the design relies on, prints "selftest: ..." lines and one
+ * "erratum: ..." line per deviation, selects fallbacks. False: this machine cannot hold the
+ * guarantees; `why` says what and what to do.
+ */
+bool arch_selftest(struct pcpu *cpu, char *why, size_t n);
+
+/* Ends the machine with the verdict: the emulator's exit device, else firmware or PSCI power off,
+ * else halts saying so. */
+NORETURN void arch_machine_end(bool pass);
+
+/* Stops this CPU for good, interrupts off (end of a panic, other CPUs included). */
+NORETURN void arch_stop(void);
+
+/* Frames of the caller for a backtrace: fills return addresses, innermost first; never faults on a
+ * broken chain. */
+size_t arch_backtrace(u64 frame_pointer, u64 *addresses, size_t n);
+u64 arch_frame_pointer(void);
+
+/* A free-running counter for statistics and time slices (TSC, CNTPCT_EL0), its rate, and one for
+ * cycle counts. */
+u64 arch_ticks(void);
+u64 arch_ticks_per_second(void);
+u64 arch_cycles(void);
+
+/* The next preemption of this CPU comes `ticks` from now. */
+void arch_timer_set(struct pcpu *cpu, u64 ticks);
+
+/* Device registers, for the console. `port` is an x86 I/O port (arm64: never called with one). */
+u8 arch_port_read8(u16 port);
+void arch_port_write8(u16 port, u8 value);
+
+/* ---- VMs and vCPUs ---- */
+
+/* Is `image` a kernel this architecture can start in `memory` bytes? Pure. On false `why` says what
+ * is wrong with it. */
+bool arch_image_check(const void *image, size_t bytes, u64 memory, char *why, size_t n);
+
+/* Parses the config's fp list ("x87,sse,avx", "fpsimd,sve:256"; "" = all there is). Pure but for
+ * what the CPU offers. */
+bool arch_fp_config_parse(const char *list, struct arch_fp_config *config, char *why, size_t n);
+
+/* Guest-physical base of a VM's RAM: vm->ram_gpa. */
+u64 arch_vm_ram_base(void);
+
+/*
+ * vm->ram, ram_bytes, nvcpus and vcpus[] are set: stage-2 tables, loads the image and what the boot
+ * protocol hands over, and the entry state of vCPU 0. False with one sentence in `why`;
+ * arch_vm_free() is then called.
+ */
+bool arch_vm_init(struct vm *vm, char *why, size_t n);
+void arch_vm_free(struct vm *vm);
+
+/* Architectural reset state of one vCPU's non-FP registers, and fp_init() with what the VM offers.
+ */
+void arch_vcpu_init(struct vcpu *v);
+
+/* Bytes of fp_quota that one vCPU's largest area and one growth of it cost. */
+u64 arch_fp_quota(const struct vm *vm);
+
+/* Non-FP registers that the world switch does not already move. `out` leaves the CPU, `in` arrives.
+ */
+void arch_vcpu_switch_out(struct vcpu *v);
+void arch_vcpu_switch_in(struct vcpu *v);
+
+/* Runs the guest, handling its exits, until the scheduler has something to do. Calls fp_enter()
+ * before every entry. */
+enum vcpu_event arch_vcpu_run(struct vcpu *v);
+
+/* Where the guest was, for messages: RIP / PC. */
+u64 arch_vcpu_pc(const struct vcpu *v);
+
+/* True if the guest cannot take an interrupt where it is (RFLAGS.IF = 0, PSTATE.I = 1). */
+bool arch_vcpu_interrupts_off(const struct vcpu *v);
+
+/* ---- FP: called by hv/fp.c only ---- */
+
+/* Units that must be live together with `units` if these are opened (arm64: SVE too while Z uppers
+ * are not clean). */
+fp_units arch_fp_closure(const struct fp_ctx *fp, fp_units units);
+
+/* Bytes the area must have to hold `units` as the guest has them enabled now. */
+size_t arch_fp_bytes(const struct fp_ctx *fp, fp_units units);
+
+/* Writes the architectural reset values for this context into a fresh zeroed area. */
+void arch_fp_reset(const struct fp_ctx *fp, struct fp_area *fresh);
+
+/* Copies the state of fp->area into `bigger`, in the layout that fits there. */
+void arch_fp_relayout(const struct fp_ctx *fp, struct fp_area *bigger);
+
+/* Small control state, always eager (I9): XCR0, PKRU; arm64: what no gate covers. Writes only
+ * values that change. */
+void arch_fp_controls(struct vcpu *v);
+
+/* The control state leaves with the vCPU: reads back what the guest may have changed without a
+ * trap. */
+void arch_fp_controls_out(struct vcpu *v);
+
+/* Area to registers, for `units` that are not live yet. Returns bytes moved. No exit or interrupt
+ * can come inside. */
+size_t arch_fp_load(struct fp_ctx *fp, fp_units units);
+
+/* Live units to the area; registers unchanged. Notes what it learns about cleanness. Returns bytes
+ * moved. */
+size_t arch_fp_save(struct fp_ctx *fp);
+
+/* Every register that `units` of this context could have changed goes to INIT: nothing of anyone is
+ * left. */
+void arch_fp_scrub(const struct fp_ctx *fp, fp_units units);
+
+/* Opens the gate for exactly `units`, closes it for all others (0: closed). */
+void arch_fp_gate(struct vcpu *v, fp_units units);
+
+/* True if a lazy context must be loaded at switch-in all the same (an erratum leaves its gate
+ * incomplete for it). */
+bool arch_fp_must_load(const struct fp_ctx *fp);
+
+/* Debug builds: are the FP registers of this CPU in INIT (I4)? And is the cached control state the
+ * real one (BUGS 7)? */
+bool arch_fp_is_init(struct pcpu *cpu);
+bool arch_fp_controls_current(const struct vcpu *v);
+
+/* Debug builds: units whose gate is open for this vCPU as the hardware will see it. */
+fp_units arch_fp_gate_state(const struct vcpu *v);
+
+#endif
