@@ -1,0 +1,194 @@
+/*
+ * The ownership machine: who holds the FP registers of a CPU, when they are loaded, and when they
+ * leave.
+ *
+ * Read fp.h first: states and invariants stand there. Everything an architecture does is one of the
+ * arch_fp_* hooks of arch/arch.h; everything decided is decided here. The discipline is one
+ * sentence: load on the first trap, and at switch-out save and scrub, so that behind a closed gate
+ * there is never anything of anyone (CVE-2018-3665).
+ *
+ * Nothing here takes a lock: a context is only ever touched by the CPU it is current on, or when it
+ * is on none.
+ */
+#include "hv/fp.h"
+#include "arch/arch.h"
+#include "hv/pcpu.h"
+#include "hv/vm.h"
+
+static bool owns(const struct vcpu *v)
+{
+    return v->pcpu->fp_owner == v;
+}
+
+void fp_init(struct vcpu *v, fp_units offered, enum fp_policy policy)
+{
+    struct fp_ctx *fp = &v->fp;
+
+    fp->area = (struct fp_area){NULL, 0};
+    fp->cpu = FP_NOWHERE;
+    fp->offered = offered;
+    fp->live = 0;
+    fp->in_sync = false;
+    fp->policy = (u8)policy;
+    fp->stats = (struct fp_stats){0};
+}
+
+/*
+ * Makes the area large enough for `units`. A first area gets the reset values; a larger one takes
+ * over the image of the old. While the registers are live that image is stale but well formed, and
+ * the next save overwrites it, so one order serves both cases: complete the new area, then flip the
+ * pointer, then free the old.
+ */
+static bool ensure_area(struct vcpu *v, fp_units units)
+{
+    struct fp_ctx *fp = &v->fp;
+    size_t need = arch_fp_bytes(fp, units);
+    struct fp_area bigger;
+
+    if (need <= fp->area.bytes)
+        return true;
+    if (!fp_area_alloc(&v->vm->fp_quota, need, &bigger))
+        return false;
+
+    if (fp->area.base)
+        arch_fp_relayout(fp, &bigger);
+    else
+        arch_fp_reset(fp, &bigger);
+
+    struct fp_area old = fp->area;
+    fp->area = bigger;
+    fp_area_free(&v->vm->fp_quota, &old);
+    fp->stats.grows++;
+    return true;
+}
+
+/* Registers := memory for `units`, which must not be live; the vCPU becomes (or stays) the owner.
+ */
+static void load(struct vcpu *v, fp_units units)
+{
+    struct fp_ctx *fp = &v->fp;
+    struct pcpu *cpu = v->pcpu;
+    u64 start = arch_cycles();
+
+    DEBUG_CHECK(cpu->fp_owner == NULL || cpu->fp_owner == v);
+    DEBUG_CHECK((units & fp->live) == 0);
+    DEBUG_CHECK(fp->area.bytes >= arch_fp_bytes(fp, fp->live | units));
+
+    fp->stats.bytes += arch_fp_load(fp, units);
+    fp->stats.loads++;
+    fp->in_sync = fp->live == 0 || fp->in_sync;
+    fp->live |= units;
+    fp->cpu = cpu->id;
+    cpu->fp_owner = v;
+    fp->stats.cycles += arch_cycles() - start;
+}
+
+/* Memory := registers, unless they are equal already. The vCPU stays the owner. */
+static void save(struct fp_ctx *fp)
+{
+    if (fp->in_sync)
+        return;
+    DEBUG_CHECK(fp->area.bytes >= arch_fp_bytes(fp, fp->live));
+    fp->stats.bytes += arch_fp_save(fp);
+    fp->stats.saves++;
+    fp->in_sync = true;
+}
+
+/* The registers go to INIT and belong to no one; what was in them is in memory, or is meant to be
+ * lost. */
+static void disown(struct vcpu *v)
+{
+    struct fp_ctx *fp = &v->fp;
+
+    arch_fp_scrub(fp, fp->live);
+    fp->stats.scrubs++;
+    arch_fp_gate(v, 0);
+    fp->live = 0;
+    fp->cpu = FP_NOWHERE;
+    fp->in_sync = false;
+    v->pcpu->fp_owner = NULL;
+}
+
+enum fp_trap_result fp_trap(struct vcpu *v, fp_units units)
+{
+    struct fp_ctx *fp = &v->fp;
+
+    DEBUG_CHECK(v->pcpu->current == v);
+    fp->stats.traps++;
+    if (units & ~fp->offered)
+        return FP_TRAP_REFUSED;
+    if ((units & ~fp->live) == 0)
+        return FP_TRAP_NOT_OURS;
+
+    fp_units together = arch_fp_closure(fp, units);
+    if (!ensure_area(v, fp->live | together))
+        return FP_TRAP_NO_MEMORY;
+    load(v, together & ~fp->live);
+    arch_fp_gate(v, fp->live);
+    return FP_TRAP_RETRY;
+}
+
+void fp_switch_out(struct vcpu *v)
+{
+    arch_fp_controls_out(v);
+    if (!owns(v))
+        return;
+
+    u64 start = arch_cycles();
+    save(&v->fp);
+    disown(v);
+    v->fp.stats.cycles += arch_cycles() - start;
+}
+
+bool fp_switch_in(struct vcpu *v)
+{
+    struct fp_ctx *fp = &v->fp;
+
+    DEBUG_CHECK(v->pcpu->fp_owner == NULL && fp->live == 0);
+    arch_fp_controls(v);
+    if (likely(fp->policy == FP_LAZY && !arch_fp_must_load(fp)))
+        return true; /* the gate was closed when it left, or by arch_vcpu_init() */
+
+    if (!ensure_area(v, fp->offered))
+        return false;
+    load(v, fp->offered);
+    arch_fp_gate(v, fp->live);
+    return true;
+}
+
+bool fp_grow(struct vcpu *v)
+{
+    struct fp_ctx *fp = &v->fp;
+
+    if (!fp->area.base)
+        return true; /* EMPTY: the first use will allocate what is needed by then */
+    return ensure_area(v, fp->live ? fp->live : fp->offered);
+}
+
+void fp_sync(struct vcpu *v)
+{
+    if (owns(v))
+        save(&v->fp);
+}
+
+void fp_release(struct vcpu *v)
+{
+    if (owns(v))
+        disown(v);
+    fp_area_free(&v->vm->fp_quota, &v->fp.area);
+}
+
+void fp_check(const struct vcpu *v)
+{
+    const struct fp_ctx *fp = &v->fp;
+    struct pcpu *cpu = v->pcpu;
+    fp_units open = arch_fp_gate_state(v);
+
+    CHECK(cpu->current == v);
+    CHECK((cpu->fp_owner == v) == (fp->cpu == cpu->id));               /* I1 */
+    CHECK(cpu->fp_owner == v || (fp->live == 0 && open == 0));         /* I2 */
+    CHECK((open & ~fp->live) == 0);                                    /* I2 */
+    CHECK(!fp->live || fp->area.bytes >= arch_fp_bytes(fp, fp->live)); /* I3 */
+    CHECK(cpu->fp_owner || arch_fp_is_init(cpu));                      /* I4 */
+    CHECK(arch_fp_controls_current(v));                                /* I9, and BUGS 7 */
+}
