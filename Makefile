@@ -1,0 +1,227 @@
+# Fermata, every verb. `make help` lists them. Objects live in build/$(ARCH)-$(BUILD), never beside the sources.
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+
+ARCH ?= x86_64
+# What is measured or given away is the release build; what is run and tested checks its invariants.
+BUILD ?= $(if $(filter image,$(MAKECMDGOALS)),release,debug)
+B := build/$(ARCH)-$(BUILD)$(if $(VARIANT),-$(VARIANT))
+
+ifeq ($(filter $(ARCH),x86_64 arm64),)
+$(error ARCH=$(ARCH): it is x86_64 or arm64)
+endif
+ifeq ($(filter $(BUILD),debug release coverage),)
+$(error BUILD=$(BUILD): it is debug, release or coverage)
+endif
+
+# --- Tools -----------------------------------------------------------------------------------------
+
+TRIPLE_x86_64 := x86_64-linux-gnu
+TRIPLE_arm64 := aarch64-linux-gnu
+TRIPLE := $(TRIPLE_$(ARCH))
+CROSS := $(if $(filter $(shell uname -m),$(firstword $(subst -, ,$(TRIPLE)))),,$(TRIPLE)-)
+
+ifeq ($(origin CC),default)
+CC := $(CROSS)gcc
+endif
+# Assembly and linking are always the GNU tools': the same image whatever compiles the C.
+AS_CC := $(CROSS)gcc
+LD := $(CROSS)ld
+OBJCOPY := $(CROSS)objcopy
+NM := $(CROSS)nm
+CLANG_TARGET := $(if $(findstring clang,$(CC)),--target=$(TRIPLE))
+
+GNUEFI := $(shell ARCH=$(ARCH) tools/setup.sh --print gnuefi)
+EFI_INC := -isystem $(GNUEFI)/usr/include/efi -isystem $(GNUEFI)/usr/include/efi/$(TRIPLE:%-linux-gnu=%)
+EFI_CRT0 := $(firstword $(wildcard $(GNUEFI)/usr/lib/crt0-efi-$(TRIPLE:%-linux-gnu=%).o \
+    $(GNUEFI)/usr/lib/gnuefi/crt0-efi-$(TRIPLE:%-linux-gnu=%).o) crt0-efi-is-missing.o)
+EFI_LIB := $(dir $(EFI_CRT0))libgnuefi.a
+
+# --- Flags -----------------------------------------------------------------------------------------
+
+WARN := -Wall -Wextra -Wconversion -Wshadow -Wundef -Wmissing-prototypes -Wvla -Werror
+BASE := -std=gnu11 -ffreestanding -O2 -g $(WARN) -I. -Iarch/$(ARCH) -fno-common -fno-strict-aliasing \
+    -fno-omit-frame-pointer -fno-stack-protector -fno-asynchronous-unwind-tables -fno-unwind-tables
+# The hypervisor never touches an FP or vector register outside the listed movers (tools/vector_allowed.txt).
+ARCH_FLAGS_x86_64 := -m64 -mgeneral-regs-only -mno-red-zone -fcf-protection=none
+ARCH_FLAGS_arm64 := -mgeneral-regs-only -mbranch-protection=none \
+    $(if $(findstring clang,$(CC)),,-mno-outline-atomics)
+BUILD_FLAGS_debug := -DFERMATA_DEBUG
+BUILD_FLAGS_coverage := -DFERMATA_DEBUG -DFERMATA_COVERAGE
+BUILD_FLAGS := $(BUILD_FLAGS_$(BUILD)) -DFERMATA_BUILD='"$(BUILD)"'
+GCOV_FLAGS := $(if $(filter coverage,$(BUILD)),--coverage -fprofile-info-section -fprofile-update=single)
+
+HV_CFLAGS := $(CLANG_TARGET) $(BASE) $(ARCH_FLAGS_$(ARCH)) $(BUILD_FLAGS) -fpie -fvisibility=hidden $(EXTRA_CFLAGS)
+BOOT_CFLAGS := $(HV_CFLAGS) $(EFI_INC) -DGNU_EFI_USE_MS_ABI -fshort-wchar
+GUEST_CFLAGS := $(CLANG_TARGET) $(BASE) $(ARCH_FLAGS_$(ARCH)) $(BUILD_FLAGS) -fno-pic -fno-pie -Iguest \
+    -Iguest/$(ARCH) $(EXTRA_CFLAGS)
+S_FLAGS := -g -I. -Iarch/$(ARCH) -Iguest -Iguest/$(ARCH) $(BUILD_FLAGS) -D__ASSEMBLY__ $(EXTRA_CFLAGS)
+
+# A change of compiler or flags rebuilds: the objects depend on this file, rewritten only when it differs.
+FLAGS_TEXT := $(CC) $(HV_CFLAGS) $(GCOV_FLAGS) $(BOOT_CFLAGS) $(GUEST_CFLAGS)
+$(shell mkdir -p $(B); printf '%s\n' '$(subst ','\'',$(FLAGS_TEXT))' | cmp -s - $(B)/flags || \
+    printf '%s\n' '$(subst ','\'',$(FLAGS_TEXT))' >$(B)/flags)
+
+# --- The image -------------------------------------------------------------------------------------
+
+HV_SRC := $(wildcard hv/*.c arch/$(ARCH)/*.c arch/$(ARCH)/*.S)
+ifneq ($(BUILD),coverage)
+HV_SRC := $(filter-out hv/gcov_dump.c,$(HV_SRC))
+endif
+BOOT_SRC := $(wildcard boot/*.c boot/*.S boot/$(ARCH)/*.c boot/$(ARCH)/*.S)
+GUEST_SRC := $(wildcard guest/*.c guest/*.S guest/$(ARCH)/*.c guest/$(ARCH)/*.S)
+obj = $(patsubst %,$(B)/%.o,$(1))
+HV_OBJ := $(call obj,$(HV_SRC))
+BOOT_OBJ := $(call obj,$(BOOT_SRC))
+GUEST_OBJ := $(call obj,$(GUEST_SRC))
+LDS := boot/$(ARCH)/efi.lds
+GUEST_LDS := guest/$(ARCH)/guest.lds
+
+EFI_x86_64 := BOOTX64.EFI
+EFI_arm64 := BOOTAA64.EFI
+EFI := $(B)/$(EFI_$(ARCH))
+GUEST_x86_64 := $(B)/guest.elf
+GUEST_arm64 := $(B)/guest.Image
+GUEST := $(GUEST_$(ARCH))
+
+# The set-up may bring what this file looks for (the arm64 gnu-efi), so the build proper is a second make.
+all: setup-build
+	$(Q)$(MAKE) --no-print-directory ARCH=$(ARCH) BUILD=$(BUILD) image-only
+image: setup-build
+	$(Q)$(MAKE) --no-print-directory ARCH=$(ARCH) BUILD=$(BUILD) image-only
+	@echo "$(EFI): $$(stat -c %s $(EFI)) bytes"
+image-only: $(EFI) $(GUEST)
+
+$(B)/hv/%.c.o: hv/%.c $(B)/flags
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HV_CFLAGS) $(GCOV_FLAGS) -MMD -MP -c $< -o $@
+# The dumper is not measured: its own counters would move while it writes them.
+$(B)/hv/gcov_dump.c.o: hv/gcov_dump.c $(B)/flags
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HV_CFLAGS) -MMD -MP -c $< -o $@
+$(B)/arch/%.c.o: arch/%.c $(B)/flags
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HV_CFLAGS) $(GCOV_FLAGS) -MMD -MP -c $< -o $@
+$(B)/boot/%.c.o: boot/%.c $(B)/flags
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BOOT_CFLAGS) $(GCOV_FLAGS) -MMD -MP -c $< -o $@
+$(B)/guest/%.c.o: guest/%.c $(B)/flags
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(GUEST_CFLAGS) -MMD -MP -c $< -o $@
+$(B)/boot/builtin_guest.S.o: $(GUEST)
+$(B)/%.S.o: %.S $(B)/flags
+	@mkdir -p $(@D)
+	$(Q)$(AS_CC) $(S_FLAGS) -DGUEST_BLOB='"$(GUEST)"' -MMD -MP -c $< -o $@
+
+$(B)/guest.elf: $(GUEST_OBJ) $(GUEST_LDS)
+	$(Q)$(LD) -nostdlib -static -z noexecstack -z max-page-size=4096 --build-id=none --orphan-handling=place \
+	    --fatal-warnings -T $(GUEST_LDS) -o $@ $(GUEST_OBJ)
+$(B)/guest.Image: $(B)/guest.elf
+	$(Q)$(OBJCOPY) -O binary $< $@
+
+# -z text and --no-undefined: nothing to be patched in code, nothing left open. What start-up relocates is
+# checked after the link (tools/check_image.py).
+LIBGCOV := $(if $(filter coverage,$(BUILD)),$(shell $(AS_CC) -print-file-name=libgcov.a) \
+    $(shell $(AS_CC) -print-libgcc-file-name))
+LINK = $(LD) -nostdlib -pie --no-dynamic-linker -z text -z norelro -z noexecstack -z max-page-size=4096 \
+    --no-undefined --fatal-warnings --no-warn-rwx-segments --build-id=none --hash-style=sysv -Bsymbolic -T $(LDS) \
+    $(if $(filter arm64,$(ARCH)),--defsym=EFI_SUBSYSTEM=0xa)
+LINK_IN = $(EFI_CRT0) $(BOOT_OBJ) $(HV_OBJ) $(EFI_LIB) $(LIBGCOV)
+
+# The symbol table for backtraces is made from the linked program and linked into it. Its size moves what
+# follows it, so: empty, right size, right addresses; the last two must agree or the build fails.
+$(B)/fermata.elf: $(BOOT_OBJ) $(HV_OBJ) $(LDS) tools/symbols.py
+	$(Q)python3 tools/symbols.py --empty >$(B)/symbols.S
+	$(Q)for pass in 1 2 3; do \
+	    $(AS_CC) -c $(B)/symbols.S -o $(B)/symbols.o && $(LINK) -Map=$(B)/fermata.map -o $@ $(LINK_IN) $(B)/symbols.o && \
+	    mv $(B)/symbols.S $(B)/symbols.old && $(NM) -n $@ | python3 tools/symbols.py >$(B)/symbols.S || exit 1; \
+	done; cmp $(B)/symbols.old $(B)/symbols.S
+
+$(B)/BOOTX64.EFI: $(B)/fermata.elf tools/check_image.py tools/vector_allowed.txt
+	$(Q)$(OBJCOPY) -j .text -j .rodata -j .data -j .bss -j .dynamic -j .rela -j '.rela.*' -j .dynsym -j .reloc \
+	    --target efi-app-x86_64 --subsystem=10 $< $@.new
+	$(Q)python3 tools/check_image.py --arch $(ARCH) --build $(BUILD) --cross '$(CROSS)' --elf $< --efi $@.new
+	$(Q)mv $@.new $@
+$(B)/BOOTAA64.EFI: $(B)/fermata.elf tools/check_image.py tools/vector_allowed.txt
+	$(Q)$(OBJCOPY) -O binary $< $@.new
+	$(Q)python3 tools/check_image.py --arch $(ARCH) --build $(BUILD) --cross '$(CROSS)' --elf $< --efi $@.new
+	$(Q)mv $@.new $@
+
+-include $(wildcard $(B)/*/*.d $(B)/*/*/*.d)
+
+# --- Host tests: the real C on a fake machine ------------------------------------------------------
+# tests/host/test_X.c is one program. A comment line in it, `links: hv/fp.c tests/host/fake.c`, names what it
+# is linked with. tests/host/fake is searched for the arch_*.h headers.
+
+H := build/host$(if $(filter coverage,$(BUILD)),-coverage)
+HOST_CC ?= gcc
+HOST_CFLAGS := -std=gnu11 -O1 -g $(WARN) -I. -Itests/host -Itests/host/fake -fno-omit-frame-pointer \
+    -DFERMATA_DEBUG -DFERMATA_HOST -D_GNU_SOURCE \
+    $(if $(filter coverage,$(BUILD)),--coverage,-fsanitize=address,undefined -fno-sanitize-recover=all)
+HOST_TESTS := $(patsubst tests/host/%.c,$(H)/%,$(wildcard tests/host/test_*.c))
+links = $(shell sed -n 's/^.*\blinks: *\([^*]*\).*/\1/p' $(1))
+
+define host_program
+$(H)/$(1): $(H)/tests/host/$(1).c.o $(patsubst %,$(H)/%.o,$(call links,tests/host/$(1).c))
+	$$(Q)$(HOST_CC) $(HOST_CFLAGS) $$^ -lcmocka -o $$@
+endef
+ifneq ($(filter host-tests $(H)/%,$(MAKECMDGOALS)),)
+$(foreach t,$(notdir $(HOST_TESTS)),$(eval $(call host_program,$(t))))
+-include $(shell find $(H) -name '*.d' 2>/dev/null)
+endif
+$(H)/%.c.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(Q)$(HOST_CC) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
+host-tests: $(HOST_TESTS)
+
+# --- Verbs -----------------------------------------------------------------------------------------
+
+Q := $(if $(V),,@)
+RUNFLAGS ?=
+
+help:
+	@echo "make               build the EFI image (ARCH=x86_64|arm64, BUILD=debug|release, CC=clang, V=1)"
+	@echo "make run           boot it in QEMU under UEFI firmware (RUNFLAGS=..., see tools/run --help)"
+	@echo "make test          host tests, then emulator tests, both architectures"
+	@echo "make test-long     what takes long, same harness"
+	@echo "make image         the release image"
+	@echo "make bench         the measured numbers against their limits, both architectures"
+	@echo "make lint          format, static checks, both compilers, both architectures"
+	@echo "make coverage      build/coverage/index.html and a table, from host and emulator runs"
+	@echo "make setup         install everything any verb needs (each verb gets its own by itself)"
+	@echo "make clean         remove build/ (make distclean: and the cache of extracted trees)"
+
+setup:
+	$(Q)tools/setup.sh all
+setup-build:
+	$(Q)ARCH=$(ARCH) tools/setup.sh build
+setup-run:
+	$(Q)ARCH=$(ARCH) tools/setup.sh run
+run: setup-run
+	$(Q)$(MAKE) --no-print-directory ARCH=$(ARCH) BUILD=$(BUILD) image-only
+	$(Q)tools/run --arch $(ARCH) --image $(EFI) $(RUNFLAGS)
+test:
+	$(Q)tools/setup.sh test
+	$(Q)tests/run
+test-long:
+	$(Q)tools/setup.sh test
+	$(Q)tests/run --long
+bench:
+	$(Q)tools/setup.sh bench
+	$(Q)tools/bench
+lint:
+	$(Q)tools/setup.sh lint
+	$(Q)tools/lint
+coverage:
+	$(Q)tools/setup.sh coverage
+	$(Q)tools/coverage
+clean:
+	rm -rf build
+distclean: clean
+	rm -rf "$$(tools/setup.sh --print cache)"
+
+.PHONY: all image image-only host-tests help setup setup-build setup-run run test test-long bench lint coverage \
+    clean distclean

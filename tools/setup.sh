@@ -1,0 +1,250 @@
+#!/bin/bash
+# Makes sure that what a make verb needs is on this machine: Debian packages by apt, and what cannot be had
+# so (QEMU 10 on Debian 12, the arm64 gnu-efi on another machine) as trees in a cache of our own. Says what it
+# does and why; says nothing, and costs milliseconds, when nothing is missing. No apt source and no foreign
+# architecture is ever added to the machine.
+#
+#   tools/setup.sh SET...        sets: build run test lint coverage bench all; ARCH=x86_64|arm64 narrows
+#                                build and run to one architecture (the others need both)
+#   tools/setup.sh --print NAME  where something is: cache, gnuefi, qemu-tree (all by ARCH)
+#
+# FERMATA_CACHE          the cache; default ${XDG_CACHE_HOME:-$HOME/.cache}/fermata
+# FERMATA_DEBIAN_MIRROR  the Debian archive for the trees; default http://deb.debian.org/debian
+set -euo pipefail
+
+die() {
+    printf 'setup: %s\n' "$*" >&2
+    exit 1
+}
+
+say() {
+    printf 'setup: %s\n' "$*" >&2
+}
+
+home=${HOME:-$(getent passwd "$(id -u)" | cut -d: -f6)}
+cache=${FERMATA_CACHE:-${XDG_CACHE_HOME:-${home:-/tmp}/.cache}/fermata}
+mirror=${FERMATA_DEBIAN_MIRROR:-http://deb.debian.org/debian}
+host=$(uname -m)
+
+# QEMU 10: the first that intercepts a guest's XSETBV under SVM (7.2 lets a guest change the real XCR0 unseen).
+qemu_x86_wanted=10
+# Numbered: a change of what is in a tree changes its name, so that a stale one is never taken for it.
+qemu_tree=$cache/qemu-trixie-1
+suite=$(. /etc/os-release 2>/dev/null && echo "${VERSION_CODENAME:-unknown}")
+gnuefi_arm64=$cache/gnu-efi-arm64-$suite-1
+
+qemu_x86_is_new() {
+    local version
+    version=$(qemu-system-x86_64 --version 2>/dev/null | sed -n '1s/.*version \([0-9]*\).*/\1/p')
+    [ "${version:-0}" -ge "$qemu_x86_wanted" ]
+}
+
+need_tree() { # true if x86-64 machines must come from the extracted tree
+    ! qemu_x86_is_new && [ "$suite" = bookworm ]
+}
+
+packages=()
+reasons=()
+
+want() { # want PACKAGE WHY TEST...: note the package unless the test succeeds
+    local package=$1 why=$2
+    shift 2
+    "$@" >/dev/null 2>&1 && return
+    case " ${packages[*]-} " in *" $package "*) return ;; esac
+    packages+=("$package")
+    reasons+=("$package: $why")
+}
+
+have() {
+    command -v "$1"
+}
+
+want_build() { # want_build ARCH
+    want gcc "compiler" have gcc
+    want libc6-dev "C library headers (stdint.h of the host's compiler)" test -e /usr/include/stdlib.h
+    want make "the build" have make
+    want binutils "linker, objcopy, nm" have ld
+    want python3 "image checks, symbol table, tools/run" have python3
+    if [ "$1" = x86_64 ]; then
+        want gnu-efi "EFI start-up code and headers" test -e /usr/lib/crt0-efi-x86_64.o
+        [ "$host" = x86_64 ] ||
+            want gcc-x86-64-linux-gnu "compiler for x86-64" have x86_64-linux-gnu-gcc
+    else
+        want gcc-aarch64-linux-gnu "compiler for arm64" have aarch64-linux-gnu-gcc
+        [ "$host" = aarch64 ] || [ -e "$gnuefi_arm64/.complete" ] || want_mmdebstrap "the arm64 gnu-efi"
+    fi
+}
+
+want_mmdebstrap() { # want_mmdebstrap FOR
+    want mmdebstrap "extracts Debian packages into a tree: $1" have mmdebstrap
+    want debian-archive-keyring "Debian's keys" test -e /usr/share/keyrings/debian-archive-keyring.gpg
+}
+
+want_run() { # want_run ARCH
+    want mtools "makes the EFI system partition" have mcopy
+    want python3 "tools/run" have python3
+    if [ "$1" = arm64 ]; then
+        want qemu-system-arm "the arm64 machine" have qemu-system-aarch64
+        want qemu-efi-aarch64 "its firmware" test -e /usr/share/AAVMF/AAVMF_CODE.fd
+    elif need_tree; then
+        [ -e "$qemu_tree/.complete" ] || want_mmdebstrap "QEMU $qemu_x86_wanted and OVMF for x86-64"
+    else
+        want qemu-system-x86 "the x86-64 machine" have qemu-system-x86_64
+        want ovmf "its firmware" test -e /usr/share/OVMF/OVMF_CODE_4M.fd
+    fi
+}
+
+want_set() { # want_set SET ARCH...
+    local set=$1 arch
+    shift
+    for arch in "$@"; do
+        case $set in
+        build) want_build "$arch" ;;
+        run | test | bench | coverage)
+            want_build "$arch"
+            want_run "$arch"
+            ;;
+        lint) want_build "$arch" ;;
+        *) die "unknown set '$set' (build run test lint coverage bench all)" ;;
+        esac
+    done
+    case $set in
+    test | coverage)
+        want libcmocka-dev "host tests" test -e /usr/include/cmocka.h
+        want perl "prove" have prove
+        ;;&
+    coverage) want lcov "coverage pages" have genhtml ;;
+    lint)
+        want clang "second compiler" have clang
+        want clang-format "format check" have clang-format
+        want clang-tidy "static checks" have clang-tidy
+        want cppcheck "static checks" have cppcheck
+        want shellcheck "shell checks" have shellcheck
+        want pyflakes3 "python checks" have pyflakes3
+        want libcmocka-dev "host tests are checked too" test -e /usr/include/cmocka.h
+        ;;
+    esac
+}
+
+install_packages() {
+    [ ${#packages[@]} -gt 0 ] || return 0
+    local line root=()
+    [ -e /etc/debian_version ] ||
+        die "this is not Debian; install by hand what answers to: ${packages[*]}"
+    say "this machine lacks:"
+    for line in "${reasons[@]}"; do
+        say "  $line"
+    done
+    if [ "$(id -u)" != 0 ]; then
+        if command -v sudo >/dev/null && { [ -t 0 ] || sudo -n true 2>/dev/null; }; then
+            root=(sudo)
+        else
+            die "not root and no sudo; run: apt-get install --no-install-recommends ${packages[*]}"
+        fi
+    fi
+    local apt=("${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Acquire::Retries=3)
+    local install=("${apt[@]}" install -y --no-install-recommends "${packages[@]}")
+    say "apt-get install --no-install-recommends ${packages[*]}"
+    # The package lists of a fresh machine may be empty or old: then once more with new ones.
+    "${install[@]}" >"$log" 2>&1 && return
+    say "the package lists are missing or old: apt-get update"
+    { "${apt[@]}" update && "${install[@]}"; } >"$log" 2>&1 || {
+        tail -n 15 "$log" >&2
+        die "apt-get could not install ${packages[*]} (above: its last words)"
+    }
+}
+
+extract() { # extract DIR SUITE ARCHITECTURE PACKAGE...: a tree of packages and what they depend on
+    local dir=$1 suite=$2 architecture=$3 tmp
+    shift 3
+    tmp=$(mktemp -d "$cache/tmp.XXXXXX")
+    # chrootless + extract: nothing is executed or mounted, so it needs neither root nor user namespaces.
+    if ! mmdebstrap --mode=chrootless --skip=check/chrootless,output/mknod --variant=extract \
+        --architectures="$architecture" --aptopt='Acquire::Retries "3"' \
+        --include="$(IFS=,; echo "$*")" "$suite" "$tmp/tree" "$mirror" >"$log" 2>&1; then
+        rm -rf "$tmp"
+        grep -v '^I:' "$log" | tail -n 15 >&2
+        die "could not get $* of Debian $suite ($architecture) from $mirror (above: mmdebstrap's last words)." \
+            "Is the network there? FERMATA_DEBIAN_MIRROR names another mirror."
+    fi
+    rm -rf "$tmp/tree/usr/share/doc" "$tmp/tree/usr/share/locale" "$tmp/tree/usr/share/man" \
+        "$tmp/tree/usr/share/icons" "$tmp/tree/usr/share/fonts"
+    touch "$tmp/tree/.complete"
+    # Whole or not at all: another process sees the tree only once it is complete.
+    rm -rf "$dir"
+    mv -T "$tmp/tree" "$dir"
+    rm -rf "$tmp"
+}
+
+make_trees() { # make_trees SET ARCH...
+    local set=$1 arch
+    shift
+    for arch in "$@"; do
+        if [ "$arch" = arm64 ] && [ "$host" != aarch64 ] && [ ! -e "$gnuefi_arm64/.complete" ]; then
+            say "extracting the arm64 gnu-efi of Debian $suite into $gnuefi_arm64 (dpkg is not touched)"
+            extract "$gnuefi_arm64" "$suite" arm64 gnu-efi
+        fi
+        case $set in build | lint) continue ;; esac
+        if [ "$arch" = x86_64 ] && need_tree && [ ! -e "$qemu_tree/.complete" ]; then
+            say "Debian 12's QEMU cannot intercept a guest's XSETBV: extracting QEMU 10 of Debian 13 into" \
+                "$qemu_tree (650 MB, about 10 s; nothing of it is installed)"
+            extract "$qemu_tree" trixie "$(dpkg --print-architecture)" \
+                qemu-system-x86 ovmf qemu-system-arm qemu-efi-aarch64 libc6
+        fi
+    done
+}
+
+print() { # print NAME
+    case $1 in
+    cache) echo "$cache" ;;
+    qemu-tree) echo "$qemu_tree" ;;
+    gnuefi) if [ "${ARCH:-x86_64}" = arm64 ] && [ "$host" != aarch64 ]; then echo "$gnuefi_arm64"; fi ;;
+    *) die "nothing is called '$1' (cache, gnuefi, qemu-tree)" ;;
+    esac
+}
+
+main() {
+    [ $# -gt 0 ] || die "usage: tools/setup.sh build|run|test|lint|coverage|bench|all..."
+    if [ "$1" = --print ]; then
+        print "${2:-}"
+        return
+    fi
+    local set archs
+    for set in "$@"; do
+        case $set in
+        all) main test lint coverage bench; continue ;;
+        build | run) archs=${ARCH:-x86_64 arm64} ;;
+        *) archs="x86_64 arm64" ;;
+        esac
+        # shellcheck disable=SC2086
+        want_set "$set" $archs
+    done
+    install_packages
+    packages=()
+    for set in "$@"; do
+        case $set in build | run) archs=${ARCH:-x86_64 arm64} ;; *) archs="x86_64 arm64" ;; esac
+        # shellcheck disable=SC2086
+        [ "$set" = all ] || trees_missing "$set" $archs || continue
+        mkdir -p "$cache" || die "cannot write $cache; set FERMATA_CACHE to a directory that can be written"
+        (
+            flock 9 # two makes at once: the second waits, then finds it done
+            # shellcheck disable=SC2086
+            make_trees "$set" $archs
+        ) 9>"$cache/.lock"
+    done
+}
+
+trees_missing() { # trees_missing SET ARCH...
+    local set=$1 arch
+    shift
+    for arch in "$@"; do
+        [ "$arch" = arm64 ] && [ "$host" != aarch64 ] && [ ! -e "$gnuefi_arm64/.complete" ] && return 0
+        case $set in build | lint) continue ;; esac
+        [ "$arch" = x86_64 ] && need_tree && [ ! -e "$qemu_tree/.complete" ] && return 0
+    done
+    return 1
+}
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+main "$@"
