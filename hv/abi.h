@@ -24,6 +24,13 @@
 #define FERMATA_CPUID_ECX 0x48617461
 #define FERMATA_CPUID_EDX 0x72657079
 
+/* What SMCCC's vendor hypervisor UID call (0x8600FF01) returns in W0 to W3: the UUID
+ * bb8b3899-2dbf-42e2-b1e2-601bcffa3ad6, in DEN0028's order of bytes. */
+#define FERMATA_UID_0 0x99388bbb
+#define FERMATA_UID_1 0xe242bf2d
+#define FERMATA_UID_2 0x1b60e2b1
+#define FERMATA_UID_3 0xd63afacf
+
 #ifdef __aarch64__
 #define FERMATA_HC_BASE                                                                            \
     0xc6000000 /* SMCCC: fast, 64-bit, owner 6 (vendor-specific hypervisor service) */
