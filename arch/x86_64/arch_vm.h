@@ -1,0 +1,49 @@
+/* What one x86-64 VM and vCPU hold beyond the architecture-free part. */
+#ifndef FERMATA_X86_ARCH_VM_H
+#define FERMATA_X86_ARCH_VM_H
+
+#include "hv/base.h"
+#include "arch_fp.h"
+
+struct vmcb;
+struct uart16550;
+
+/* General registers, by the number instructions encode them with. */
+enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15, GPRS };
+
+struct arch_vm {
+    u64 *npt;                 /* root of the nested page tables */
+    u32 npt_pages;            /* pages of them, the root included */
+    struct arch_fp_config fp; /* what its vCPUs may use */
+    struct uart16550 *uart;   /* its console at I/O port 0x3f8 */
+    bool port_said;           /* an access to an absent device was reported once */
+    bool msr_said;            /* an unknown MSR was reported once */
+};
+
+/*
+ * Registers the world switch moves by hand come first: svm_enter.S knows their offsets (checked in
+ * svm.c). RAX and RSP live in the VMCB while the guest can run; regs[RAX] and regs[RSP] are unused.
+ */
+struct arch_vcpu {
+    u64 regs[GPRS];
+    struct vmcb *vmcb;
+    u64 vmcb_pa;
+
+    /*
+     * The gate. Closed: the VMCB holds CR0 with TS and MP set and CR4 with OSXSAVE clear, and the
+     * guest's own values are here. Open: the VMCB's are the guest's own, and these are stale.
+     */
+    u64 own_cr0;
+    u64 own_cr4;
+    bool gate_open;
+
+    bool dr_live;   /* the guest has its own DR0-3 in the registers (lazily, on first use) */
+    bool init_seen; /* INIT received, waits for SIPI */
+    u32 asid;
+    u64 dr[4];     /* while not live */
+    u64 apic_base; /* IA32_APIC_BASE as read */
+    u32 apic_svr;  /* x2APIC spurious vector register */
+    u32 apic_tpr;
+};
+
+#endif
