@@ -31,6 +31,12 @@ void arch_usual_uart(struct boot_uart *uart);
  * interrupts off, timer found. */
 void arch_init(struct pcpu *cpu, const struct boot_info *info);
 
+/*
+ * Leaves the firmware's stack for good: continues in hv_main_on_stack(cpu) (hv/main.h) on this CPU's
+ * own stack, which has a guard page below it. After arch_init().
+ */
+NORETURN void arch_stack_switch(struct pcpu *cpu);
+
 /* Prints the CPU line and one line per FP component: name, size, gated / eager / hidden. */
 void arch_report(void);
 
