@@ -32,8 +32,9 @@ void arch_usual_uart(struct boot_uart *uart);
 void arch_init(struct pcpu *cpu, const struct boot_info *info);
 
 /*
- * Leaves the firmware's stack for good: continues in hv_main_on_stack(cpu) (hv/main.h) on this CPU's
- * own stack, which has a guard page below it. After arch_init().
+ * Leaves the firmware's stack for good: continues in hv_main_on_stack(cpu) (hv/main.h) on this
+ * CPU's own stack, which has a guard page below it. After arch_init(). From then on nothing of the
+ * firmware is in use: its stack and page tables (BOOT_MEMORY_RECLAIM) become free memory.
  */
 NORETURN void arch_stack_switch(struct pcpu *cpu);
 
@@ -86,9 +87,11 @@ bool arch_fp_config_parse(const char *list, struct arch_fp_config *config, char 
 u64 arch_vm_ram_base(void);
 
 /*
- * vm->ram, ram_bytes, nvcpus and vcpus[] are set: stage-2 tables, loads the image and what the boot
- * protocol hands over, and the entry state of vCPU 0. False with one sentence in `why`;
- * arch_vm_free() is then called.
+ * vm->ram (cleared), ram_gpa, ram_bytes, nvcpus and vcpus[] (zeroed but for vm, pcpu, id, state
+ * OFF) are set. Parses config->fp, makes the stage-2 tables, calls arch_vcpu_init() for every vCPU,
+ * loads the image and what the boot protocol hands over, and sets the entry state of vCPU 0;
+ * hv/vm.c then starts that one. False with one sentence in `why`; arch_vm_free() is then called (it
+ * must cope with a VM that is half made, and is called again for none).
  */
 bool arch_vm_init(struct vm *vm, char *why, size_t n);
 void arch_vm_free(struct vm *vm);

@@ -15,9 +15,11 @@
 #define BOOT_TEXT        256 /* bytes with the final 0: paths, command lines, fp lists */
 
 enum boot_memory_type {
-    BOOT_MEMORY_FREE,   /* EfiConventionalMemory, EfiBootServices*: ours after ExitBootServices */
-    BOOT_MEMORY_LOADER, /* EfiLoaderCode/Data: our image, boot_info, the guests' images: never
-                           reused */
+    BOOT_MEMORY_FREE,    /* EfiConventionalMemory: ours after ExitBootServices */
+    BOOT_MEMORY_RECLAIM, /* EfiBootServicesCode/Data: ours too, but the firmware's stack and page
+                            tables live there, so only once hv_main_on_stack() runs on our own */
+    BOOT_MEMORY_LOADER,  /* EfiLoaderCode/Data: our image, boot_info, the guests' images: never
+                            reused */
     BOOT_MEMORY_RUNTIME_CODE, /* EfiRuntimeServicesCode */
     BOOT_MEMORY_RUNTIME_DATA, /* EfiRuntimeServicesData */
     BOOT_MEMORY_FIRMWARE,     /* ACPI tables, ACPI NVS, reserved RAM: readable, not ours */

@@ -32,7 +32,8 @@ struct vcpu_stats {
     u64 exits;
     u64 preemptions;
     u64 switches;
-    u64 ticks; /* spent as the current vCPU, arch_ticks() */
+    u64 ticks;    /* spent as the current vCPU, arch_ticks() */
+    u64 fp_bytes; /* of its FP save area when its VM ended */
 };
 
 struct vcpu {
@@ -42,7 +43,10 @@ struct vcpu {
     struct vcpu *run_next;
     u32 id; /* index in its VM */
     enum vcpu_state state;
-    u64 since; /* arch_ticks() when it became current */
+    u64 since;       /* arch_ticks() up to which its time is accounted */
+    u64 stall_exits; /* exits of its own making when last preempted, and the CPU time spent */
+    u64 stall_ticks; /* since that number last changed */
+    bool stall_said;
     struct fp_ctx fp;
     struct vcpu_stats stats;
     u32 line_used; /* console line under construction: printed whole, prefixed by VM and vCPU */
@@ -62,8 +66,9 @@ struct vm {
     u32 tap_failed; /* lines "not ok" seen on its console */
     bool undefined_hypercall_said;
     struct fp_quota fp_quota;
-    u64 ticks;       /* CPU time of all its vCPUs */
-    u64 ticks_limit; /* 0: none */
+    u64 ticks;         /* CPU time of all its vCPUs */
+    u64 ticks_limit;   /* above it the VM is stopped as failed; all ones: none */
+    u64 cleared_ticks; /* spent clearing its RAM */
     struct vcpu *vcpus[VM_MAX_VCPUS];
     struct arch_vm arch;
 };
@@ -97,6 +102,18 @@ static inline struct vcpu *vm_vcpu(struct vm *vm, u64 index)
 /* Host pointer to [gpa, gpa + bytes) if all of it is the VM's RAM, else NULL. No overflow for any
  * input. */
 void *vm_ram(struct vm *vm, u64 gpa, u64 bytes);
+
+/*
+ * A vCPU went OFF or HALTED: if that leaves none of its VM that could run, the VM ends as failed
+ * (no interrupt will ever wake one). True if it ended.
+ */
+bool vm_blocked(struct vcpu *v);
+
+/* The VM used more CPU time than its limit_ms: ends it as failed, saying where it was. */
+void vm_time_out(struct vcpu *v);
+
+/* Gives back RAM, stage 2 and what arch/ made, once no CPU has one of its vCPUs installed. */
+void vm_free(struct vm *vm);
 
 /* One character the guest wrote to its console. Lines come out whole: "[alpha.0] text". */
 void vm_console_putc(struct vcpu *v, char c);
