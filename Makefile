@@ -141,7 +141,7 @@ $(B)/fermata.elf: $(BOOT_OBJ) $(HV_OBJ) $(LDS) tools/symbols.py
 	done; cmp $(B)/symbols.old $(B)/symbols.S
 
 $(B)/BOOTX64.EFI: $(B)/fermata.elf tools/check_image.py tools/vector_allowed.txt
-	$(Q)$(OBJCOPY) -j .text -j .rodata -j .data -j .bss -j .dynamic -j .rela -j '.rela.*' -j .dynsym -j .reloc \
+	$(Q)$(OBJCOPY) -S -j .text -j .rodata -j .data -j .bss -j .dynamic -j .rela -j '.rela.*' -j .dynsym -j .reloc \
 	    --target efi-app-x86_64 --subsystem=10 $< $@.new
 	$(Q)python3 tools/check_image.py --arch $(ARCH) --build $(BUILD) --cross '$(CROSS)' --elf $< --efi $@.new
 	$(Q)mv $@.new $@
