@@ -1,0 +1,23 @@
+/* One function per word of run=. */
+#ifndef GUEST_X86_SCENARIOS_H
+#define GUEST_X86_SCENARIOS_H
+
+#include "guest/x86_64/stubs.h"
+
+void scenario_nofp(void);
+void scenario_reset(void);
+void scenario_hold(void);
+void scenario_control(void);
+void scenario_lazy(void);
+void scenario_refuse(void);
+void scenario_arith(void);
+void scenario_bench(void);
+void scenario_triple(void);
+void scenario_hc_undef(void);
+void scenario_stage2(void);
+void scenario_msr(void);
+void scenario_spin_cli(void);
+void scenario_halt(void);
+void scenario_taskswitch(void);
+
+#endif

@@ -1,0 +1,105 @@
+/*
+ * Instruction stubs, one instruction of interest each, at the stub's own address so that a fault's RIP can be
+ * checked. They live in .user: CPL 3 runs the very same bytes. RDI = scratch memory (struct scratch, stubs.h).
+ */
+#include "layout.h"
+    .section .user, "ax"
+
+    .macro STUB name, insn:vararg
+    .globl insn_\name
+insn_\name:
+    \insn
+    ret
+    .endm
+
+    .macro MASKS
+    .endm
+
+/* x87, MMX */
+    STUB fnop, fnop
+    STUB fninit, fninit
+    STUB fnstcw, fnstcw 3072(%rdi)
+    STUB fldcw, fldcw (%rdi)
+    STUB fwait, fwait
+    STUB fldz, fldz
+    STUB mmx, movd %eax, %mm0
+    STUB emms, emms
+
+/* SSE */
+    STUB movups_load, movups (%rdi), %xmm0
+    STUB movups_store, movups %xmm0, 3072(%rdi)
+    STUB addps, addps %xmm1, %xmm0
+    STUB paddd, paddd %xmm1, %xmm0
+    STUB pxor_xmm3, pxor %xmm3, %xmm3
+    STUB ldmxcsr, ldmxcsr 24(%rdi)
+    STUB stmxcsr, stmxcsr 3072(%rdi)
+    STUB fxsave, fxsave64 (%rdi)
+    STUB fxrstor, fxrstor64 (%rdi)
+    STUB movnti, movnti %rax, 3072(%rdi)
+    STUB sfence, sfence
+    STUB popcnt, popcnt %rdi, %rax
+
+/* VEX */
+    STUB vmovups_load, vmovups (%rdi), %ymm0
+    STUB vmovups_store, vmovups %ymm0, 3072(%rdi)
+    STUB vaddps, vaddps %ymm1, %ymm0, %ymm0
+    STUB vpxor_xmm5, vpxor %xmm5, %xmm5, %xmm5
+    STUB vzeroupper, vzeroupper
+    STUB vldmxcsr, vldmxcsr 24(%rdi)
+    STUB andn, andn %rdi, %rdi, %rax
+
+/* Those that take a mask in EDX:EAX get it ready behind a jump-free prologue; insn_NAME_at is the instruction. */
+    .macro STUB_MASKED name, high, low, index, insn:vararg
+    .globl insn_\name, insn_\name\()_at
+insn_\name:
+    mov \high, %edx
+    mov \low, %eax
+    mov \index, %ecx
+insn_\name\()_at:
+    \insn
+    ret
+    .endm
+
+    STUB_MASKED xsave, $-1, $-1, $0, xsave64 (%rdi)
+    STUB_MASKED xsaveopt, $-1, $-1, $0, xsaveopt64 (%rdi)
+    STUB_MASKED xsavec, $-1, $-1, $0, xsavec64 (%rdi)
+    STUB_MASKED xsaves, $-1, $-1, $0, xsaves64 (%rdi)
+    STUB_MASKED xrstor, $-1, $-1, $0, xrstor64 (%rdi)
+    STUB_MASKED xgetbv, $0, $0, $0, xgetbv
+    STUB_MASKED xgetbv1, $0, $0, $1, xgetbv
+    STUB_MASKED xgetbv2, $0, $0, $2, xgetbv
+    STUB_MASKED xsetbv, 3092(%rdi), 3088(%rdi), 3096(%rdi), xsetbv
+    STUB_MASKED xsetbv_zero, $0, $0, $0, xsetbv
+    STUB_MASKED rdpkru, $0, $0, $0, rdpkru
+    STUB_MASKED wrpkru, $0, 3088(%rdi), $0, wrpkru
+    STUB_MASKED rdmsr, $0, $0, 3096(%rdi), rdmsr
+    STUB_MASKED wrmsr, 3092(%rdi), 3088(%rdi), 3096(%rdi), wrmsr
+    STUB_MASKED hypercall, $0, 3088(%rdi), $0, vmmcall
+
+/* SVM, VMX and other privileged instructions */
+    .macro STUB_RAX name, insn:vararg
+    .globl insn_\name, insn_\name\()_at
+insn_\name:
+    mov 3088(%rdi), %rax
+insn_\name\()_at:
+    \insn
+    ret
+    .endm
+    STUB_RAX vmrun, vmrun
+    STUB_RAX vmload, vmload
+    STUB_RAX vmsave, vmsave
+    STUB_RAX invlpga, invlpga
+    STUB_RAX cr0_write, mov %rax, %cr0
+    STUB_RAX cr4_write, mov %rax, %cr4
+    STUB stgi, stgi
+    STUB clgi, clgi
+    STUB skinit, skinit
+    STUB vmcall, vmcall
+    STUB vmmcall, vmmcall
+    STUB vmxoff, vmxoff
+    STUB hlt, hlt
+    STUB clts, clts
+    STUB cr0_read, mov %cr0, %rax
+    STUB out, out %al, $0xf8
+    STUB ud2, ud2
+    STUB nop, nop
