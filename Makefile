@@ -153,28 +153,39 @@ $(B)/BOOTAA64.EFI: $(B)/fermata.elf tools/check_image.py tools/vector_allowed.tx
 -include $(wildcard $(B)/*/*.d $(B)/*/*/*.d)
 
 # --- Host tests: the real C on a fake machine ------------------------------------------------------
-# tests/host/test_X.c is one program. A comment line in it, `links: hv/fp.c tests/host/fake.c`, names what it
-# is linked with. tests/host/fake is searched for the arch_*.h headers.
+# tests/host/test_X.c is one program. Two comment lines in it say how it is built:
+#   links: hv/fp.c tests/host/fake/fake.c      what it is linked with
+#   machine: fake | x86_64 | arm64             whose arch_*.h headers all of it sees; fake is the default
 
 H := build/host$(if $(filter coverage,$(BUILD)),-coverage)
 HOST_CC ?= gcc
-HOST_CFLAGS := -std=gnu11 -O1 -g $(WARN) -I. -Itests/host -Itests/host/fake -fno-omit-frame-pointer \
+HOST_CFLAGS := -std=gnu11 -O1 -g $(WARN) -I. -Itests/host -fno-omit-frame-pointer \
     -DFERMATA_DEBUG -DFERMATA_HOST -D_GNU_SOURCE \
     $(if $(filter coverage,$(BUILD)),--coverage,-fsanitize=address,undefined -fno-sanitize-recover=all)
+HOST_MACHINE_fake := -Itests/host/fake -DMAX_CPUS=3
+HOST_MACHINE_x86_64 := -Iarch/x86_64
+HOST_MACHINE_arm64 := -Iarch/arm64
 HOST_TESTS := $(patsubst tests/host/%.c,$(H)/%,$(wildcard tests/host/test_*.c))
 links = $(shell sed -n 's/^.*\blinks: *\([^*]*\).*/\1/p' $(1))
+machine = $(or $(shell sed -n 's/^.*\bmachine: *\([a-z0-9_]*\) *$$/\1/p' $(1)),fake)
 
 define host_program
-$(H)/$(1): $(H)/tests/host/$(1).c.o $(patsubst %,$(H)/%.o,$(call links,tests/host/$(1).c))
+$(H)/$(1): $(patsubst %,$(H)/$(call machine,tests/host/$(1).c)/%.o,tests/host/$(1).c $(call links,tests/host/$(1).c))
 	$$(Q)$(HOST_CC) $(HOST_CFLAGS) $$^ -lcmocka -o $$@
 endef
+define host_machine
+$(H)/$(1)/%.c.o: %.c Makefile
+	@mkdir -p $$(@D)
+	$$(Q)$(HOST_CC) $(HOST_CFLAGS) $(HOST_MACHINE_$(1)) -MMD -MP -c $$< -o $$@
+$(H)/$(1)/%.S.o: %.S Makefile
+	@mkdir -p $$(@D)
+	$$(Q)$(HOST_CC) -g -I. $(HOST_MACHINE_$(1)) -D__ASSEMBLY__ -MMD -MP -c $$< -o $$@
+endef
 ifneq ($(filter host-tests $(H)/%,$(MAKECMDGOALS)),)
+$(foreach m,fake x86_64 arm64,$(eval $(call host_machine,$(m))))
 $(foreach t,$(notdir $(HOST_TESTS)),$(eval $(call host_program,$(t))))
 -include $(shell find $(H) -name '*.d' 2>/dev/null)
 endif
-$(H)/%.c.o: %.c Makefile
-	@mkdir -p $(@D)
-	$(Q)$(HOST_CC) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
 host-tests: $(HOST_TESTS)
 
 # --- Verbs -----------------------------------------------------------------------------------------
