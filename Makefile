@@ -34,11 +34,9 @@ OBJCOPY := $(CROSS)objcopy
 NM := $(CROSS)nm
 CLANG_TARGET := $(if $(findstring clang,$(CC)),--target=$(TRIPLE))
 
+# Only the headers of gnu-efi are used; the PE header and the relocation are boot/'s own.
 GNUEFI := $(shell ARCH=$(ARCH) tools/setup.sh --print gnuefi)
 EFI_INC := -isystem $(GNUEFI)/usr/include/efi -isystem $(GNUEFI)/usr/include/efi/$(TRIPLE:%-linux-gnu=%)
-EFI_CRT0 := $(firstword $(wildcard $(GNUEFI)/usr/lib/crt0-efi-$(TRIPLE:%-linux-gnu=%).o \
-    $(GNUEFI)/usr/lib/gnuefi/crt0-efi-$(TRIPLE:%-linux-gnu=%).o) crt0-efi-is-missing.o)
-EFI_LIB := $(dir $(EFI_CRT0))libgnuefi.a
 
 # --- Flags -----------------------------------------------------------------------------------------
 
@@ -87,7 +85,7 @@ GUEST_x86_64 := $(B)/guest.elf
 GUEST_arm64 := $(B)/guest.Image
 GUEST := $(GUEST_$(ARCH))
 
-# The set-up may bring what this file looks for (the arm64 gnu-efi), so the build proper is a second make.
+# Set-up first, then the build proper as a second make: -j must not run them side by side.
 all: setup-build
 	$(Q)$(MAKE) --no-print-directory ARCH=$(ARCH) BUILD=$(BUILD) image-only
 image: setup-build
@@ -127,9 +125,8 @@ $(B)/guest.Image: $(B)/guest.elf
 LIBGCOV := $(if $(filter coverage,$(BUILD)),$(shell $(AS_CC) -print-file-name=libgcov.a) \
     $(shell $(AS_CC) -print-libgcc-file-name))
 LINK = $(LD) -nostdlib -pie --no-dynamic-linker -z text -z norelro -z noexecstack -z max-page-size=4096 \
-    --no-undefined --fatal-warnings --no-warn-rwx-segments --build-id=none --hash-style=sysv -Bsymbolic -T $(LDS) \
-    $(if $(filter arm64,$(ARCH)),--defsym=EFI_SUBSYSTEM=0xa)
-LINK_IN = $(EFI_CRT0) $(BOOT_OBJ) $(HV_OBJ) $(EFI_LIB) $(LIBGCOV)
+    --no-undefined --fatal-warnings --build-id=none -T $(LDS)
+LINK_IN = $(BOOT_OBJ) $(HV_OBJ) $(LIBGCOV)
 
 # The symbol table for backtraces is made from the linked program and linked into it. Its size moves what
 # follows it, so: empty, right size, right addresses; the last two must agree or the build fails.
@@ -140,12 +137,8 @@ $(B)/fermata.elf: $(BOOT_OBJ) $(HV_OBJ) $(LDS) tools/symbols.py
 	    mv $(B)/symbols.S $(B)/symbols.old && $(NM) -n $@ | python3 tools/symbols.py >$(B)/symbols.S || exit 1; \
 	done; cmp $(B)/symbols.old $(B)/symbols.S
 
-$(B)/BOOTX64.EFI: $(B)/fermata.elf tools/check_image.py tools/vector_allowed.txt
-	$(Q)$(OBJCOPY) -S -j .text -j .rodata -j .data -j .bss -j .dynamic -j .rela -j '.rela.*' -j .dynsym -j .reloc \
-	    --target efi-app-x86_64 --subsystem=10 $< $@.new
-	$(Q)python3 tools/check_image.py --arch $(ARCH) --build $(BUILD) --cross '$(CROSS)' --elf $< --efi $@.new
-	$(Q)mv $@.new $@
-$(B)/BOOTAA64.EFI: $(B)/fermata.elf tools/check_image.py tools/vector_allowed.txt
+# The .EFI file is the program laid flat: boot/pe_header.S makes it a PE file.
+$(EFI): $(B)/fermata.elf tools/check_image.py tools/vector_allowed.txt
 	$(Q)$(OBJCOPY) -O binary $< $@.new
 	$(Q)python3 tools/check_image.py --arch $(ARCH) --build $(BUILD) --cross '$(CROSS)' --elf $< --efi $@.new
 	$(Q)mv $@.new $@

@@ -9,7 +9,7 @@ sys.path.insert(0, os.path.join(ROOT, "tools"))
 
 ARCHS = ("x86_64", "arm64")
 STANZA_KEYS = {"arch", "conf", "make", "cpu", "mem", "smp", "machine", "args", "icount", "qemu-tree", "build",
-               "timeout", "verdict", "expect", "forbid", "plans", "bugs", "long", "why"}
+               "timeout", "verdict", "expect", "forbid", "plans", "bugs", "long", "why", "bare"}
 LISTS = {"make", "expect", "forbid"}
 MUTANT_KEYS = {"file", "test", "expect", "why", "bugs", "long", "copies"}
 
@@ -71,6 +71,7 @@ class Emu:
         self.long = get("long") == "yes"
         self.build = get("build", "debug")
         self.bugs = get("bugs").split()
+        self.bare = any(key.split("@")[0] == "bare" for key in fields)
         self.verdict = get("verdict", "pass")
         if self.verdict not in ("pass", "fail", "firmware"):
             raise SuiteError("%s: verdict is pass, fail or firmware" % self.name)
