@@ -49,7 +49,7 @@ ARCH_FLAGS_arm64 := -mgeneral-regs-only -mbranch-protection=none \
     $(if $(findstring clang,$(CC)),,-mno-outline-atomics)
 BUILD_FLAGS_debug := -DFERMATA_DEBUG
 BUILD_FLAGS_coverage := -DFERMATA_DEBUG -DFERMATA_COVERAGE
-BUILD_FLAGS := $(BUILD_FLAGS_$(BUILD)) -DFERMATA_BUILD='"$(BUILD)"'
+BUILD_FLAGS := $(BUILD_FLAGS_$(BUILD)) -DFERMATA_BUILD='"$(BUILD)"' -DFERMATA_ARCH='"$(ARCH)"'
 GCOV_FLAGS := $(if $(filter coverage,$(BUILD)),--coverage -fprofile-info-section -fprofile-update=single)
 
 HV_CFLAGS := $(CLANG_TARGET) $(BASE) $(ARCH_FLAGS_$(ARCH)) $(BUILD_FLAGS) -fpie -fvisibility=hidden $(EXTRA_CFLAGS)
