@@ -34,11 +34,9 @@ OBJCOPY := $(CROSS)objcopy
 NM := $(CROSS)nm
 CLANG_TARGET := $(if $(findstring clang,$(CC)),--target=$(TRIPLE))
 
+# Only the headers of gnu-efi are used; the PE header and the relocation are boot/'s own.
 GNUEFI := $(shell ARCH=$(ARCH) tools/setup.sh --print gnuefi)
 EFI_INC := -isystem $(GNUEFI)/usr/include/efi -isystem $(GNUEFI)/usr/include/efi/$(TRIPLE:%-linux-gnu=%)
-EFI_CRT0 := $(firstword $(wildcard $(GNUEFI)/usr/lib/crt0-efi-$(TRIPLE:%-linux-gnu=%).o \
-    $(GNUEFI)/usr/lib/gnuefi/crt0-efi-$(TRIPLE:%-linux-gnu=%).o) crt0-efi-is-missing.o)
-EFI_LIB := $(dir $(EFI_CRT0))libgnuefi.a
 
 # --- Flags -----------------------------------------------------------------------------------------
 
@@ -51,7 +49,7 @@ ARCH_FLAGS_arm64 := -mgeneral-regs-only -mbranch-protection=none \
     $(if $(findstring clang,$(CC)),,-mno-outline-atomics)
 BUILD_FLAGS_debug := -DFERMATA_DEBUG
 BUILD_FLAGS_coverage := -DFERMATA_DEBUG -DFERMATA_COVERAGE
-BUILD_FLAGS := $(BUILD_FLAGS_$(BUILD)) -DFERMATA_BUILD='"$(BUILD)"'
+BUILD_FLAGS := $(BUILD_FLAGS_$(BUILD)) -DFERMATA_BUILD='"$(BUILD)"' -DFERMATA_ARCH='"$(ARCH)"'
 GCOV_FLAGS := $(if $(filter coverage,$(BUILD)),--coverage -fprofile-info-section -fprofile-update=single)
 
 HV_CFLAGS := $(CLANG_TARGET) $(BASE) $(ARCH_FLAGS_$(ARCH)) $(BUILD_FLAGS) -fpie -fvisibility=hidden $(EXTRA_CFLAGS)
@@ -87,7 +85,7 @@ GUEST_x86_64 := $(B)/guest.elf
 GUEST_arm64 := $(B)/guest.Image
 GUEST := $(GUEST_$(ARCH))
 
-# The set-up may bring what this file looks for (the arm64 gnu-efi), so the build proper is a second make.
+# Set-up first, then the build proper as a second make: -j must not run them side by side.
 all: setup-build
 	$(Q)$(MAKE) --no-print-directory ARCH=$(ARCH) BUILD=$(BUILD) image-only
 image: setup-build
@@ -127,9 +125,8 @@ $(B)/guest.Image: $(B)/guest.elf
 LIBGCOV := $(if $(filter coverage,$(BUILD)),$(shell $(AS_CC) -print-file-name=libgcov.a) \
     $(shell $(AS_CC) -print-libgcc-file-name))
 LINK = $(LD) -nostdlib -pie --no-dynamic-linker -z text -z norelro -z noexecstack -z max-page-size=4096 \
-    --no-undefined --fatal-warnings --no-warn-rwx-segments --build-id=none --hash-style=sysv -Bsymbolic -T $(LDS) \
-    $(if $(filter arm64,$(ARCH)),--defsym=EFI_SUBSYSTEM=0xa)
-LINK_IN = $(EFI_CRT0) $(BOOT_OBJ) $(HV_OBJ) $(EFI_LIB) $(LIBGCOV)
+    --no-undefined --fatal-warnings --build-id=none -T $(LDS)
+LINK_IN = $(BOOT_OBJ) $(HV_OBJ) $(LIBGCOV)
 
 # The symbol table for backtraces is made from the linked program and linked into it. Its size moves what
 # follows it, so: empty, right size, right addresses; the last two must agree or the build fails.
@@ -140,12 +137,8 @@ $(B)/fermata.elf: $(BOOT_OBJ) $(HV_OBJ) $(LDS) tools/symbols.py
 	    mv $(B)/symbols.S $(B)/symbols.old && $(NM) -n $@ | python3 tools/symbols.py >$(B)/symbols.S || exit 1; \
 	done; cmp $(B)/symbols.old $(B)/symbols.S
 
-$(B)/BOOTX64.EFI: $(B)/fermata.elf tools/check_image.py tools/vector_allowed.txt
-	$(Q)$(OBJCOPY) -S -j .text -j .rodata -j .data -j .bss -j .dynamic -j .rela -j '.rela.*' -j .dynsym -j .reloc \
-	    --target efi-app-x86_64 --subsystem=10 $< $@.new
-	$(Q)python3 tools/check_image.py --arch $(ARCH) --build $(BUILD) --cross '$(CROSS)' --elf $< --efi $@.new
-	$(Q)mv $@.new $@
-$(B)/BOOTAA64.EFI: $(B)/fermata.elf tools/check_image.py tools/vector_allowed.txt
+# The .EFI file is the program laid flat: boot/pe_header.S makes it a PE file.
+$(EFI): $(B)/fermata.elf tools/check_image.py tools/vector_allowed.txt
 	$(Q)$(OBJCOPY) -O binary $< $@.new
 	$(Q)python3 tools/check_image.py --arch $(ARCH) --build $(BUILD) --cross '$(CROSS)' --elf $< --efi $@.new
 	$(Q)mv $@.new $@
@@ -153,28 +146,39 @@ $(B)/BOOTAA64.EFI: $(B)/fermata.elf tools/check_image.py tools/vector_allowed.tx
 -include $(wildcard $(B)/*/*.d $(B)/*/*/*.d)
 
 # --- Host tests: the real C on a fake machine ------------------------------------------------------
-# tests/host/test_X.c is one program. A comment line in it, `links: hv/fp.c tests/host/fake.c`, names what it
-# is linked with. tests/host/fake is searched for the arch_*.h headers.
+# tests/host/test_X.c is one program. Two comment lines in it say how it is built:
+#   links: hv/fp.c tests/host/fake/fake.c      what it is linked with
+#   machine: fake | x86_64 | arm64             whose arch_*.h headers all of it sees; fake is the default
 
 H := build/host$(if $(filter coverage,$(BUILD)),-coverage)
 HOST_CC ?= gcc
-HOST_CFLAGS := -std=gnu11 -O1 -g $(WARN) -I. -Itests/host -Itests/host/fake -fno-omit-frame-pointer \
+HOST_CFLAGS := -std=gnu11 -O1 -g $(WARN) -I. -Itests/host -fno-omit-frame-pointer \
     -DFERMATA_DEBUG -DFERMATA_HOST -D_GNU_SOURCE \
     $(if $(filter coverage,$(BUILD)),--coverage,-fsanitize=address,undefined -fno-sanitize-recover=all)
+HOST_MACHINE_fake := -Itests/host/fake -DMAX_CPUS=3
+HOST_MACHINE_x86_64 := -Iarch/x86_64
+HOST_MACHINE_arm64 := -Iarch/arm64
 HOST_TESTS := $(patsubst tests/host/%.c,$(H)/%,$(wildcard tests/host/test_*.c))
 links = $(shell sed -n 's/^.*\blinks: *\([^*]*\).*/\1/p' $(1))
+machine = $(or $(shell sed -n 's/^.*\bmachine: *\([a-z0-9_]*\) *$$/\1/p' $(1)),fake)
 
 define host_program
-$(H)/$(1): $(H)/tests/host/$(1).c.o $(patsubst %,$(H)/%.o,$(call links,tests/host/$(1).c))
+$(H)/$(1): $(patsubst %,$(H)/$(call machine,tests/host/$(1).c)/%.o,tests/host/$(1).c $(call links,tests/host/$(1).c))
 	$$(Q)$(HOST_CC) $(HOST_CFLAGS) $$^ -lcmocka -o $$@
 endef
+define host_machine
+$(H)/$(1)/%.c.o: %.c Makefile
+	@mkdir -p $$(@D)
+	$$(Q)$(HOST_CC) $(HOST_CFLAGS) $(HOST_MACHINE_$(1)) -MMD -MP -c $$< -o $$@
+$(H)/$(1)/%.S.o: %.S Makefile
+	@mkdir -p $$(@D)
+	$$(Q)$(HOST_CC) -g -I. $(HOST_MACHINE_$(1)) -D__ASSEMBLY__ -MMD -MP -c $$< -o $$@
+endef
 ifneq ($(filter host-tests $(H)/%,$(MAKECMDGOALS)),)
+$(foreach m,fake x86_64 arm64,$(eval $(call host_machine,$(m))))
 $(foreach t,$(notdir $(HOST_TESTS)),$(eval $(call host_program,$(t))))
 -include $(shell find $(H) -name '*.d' 2>/dev/null)
 endif
-$(H)/%.c.o: %.c Makefile
-	@mkdir -p $(@D)
-	$(Q)$(HOST_CC) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
 host-tests: $(HOST_TESTS)
 
 # --- Verbs -----------------------------------------------------------------------------------------

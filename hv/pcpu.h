@@ -7,7 +7,9 @@
 
 struct vcpu;
 
+#ifndef MAX_CPUS
 #define MAX_CPUS 1 /* this release runs on the boot CPU; the structures are per CPU already */
+#endif
 
 struct pcpu {
     u32 id;

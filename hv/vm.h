@@ -65,6 +65,7 @@ struct vm {
     u32 nvcpus;
     u32 tap_failed; /* lines "not ok" seen on its console */
     bool undefined_hypercall_said;
+    u64 reserved; /* bytes of hypervisor pages kept back for its FP areas */
     struct fp_quota fp_quota;
     u64 ticks;         /* CPU time of all its vCPUs */
     u64 ticks_limit;   /* above it the VM is stopped as failed; all ones: none */
@@ -75,6 +76,9 @@ struct vm {
 
 extern struct vm *vms[];
 extern u32 nvms;
+
+/* Its name in the config. */
+const char *vm_name(const struct vm *vm);
 
 /*
  * Makes the VM its config describes: memory (zeroed), stage-2 tables, image loaded, vCPU 0 runnable

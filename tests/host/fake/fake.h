@@ -1,0 +1,111 @@
+/*
+ * The fake machine: CPUs whose FP registers are words, gates that really trap, and guests that
+ * execute one register access at a time. A guest's read returns what the register holds, so state
+ * lost or leaked shows as a wrong value, not as a flag someone remembered to set.
+ */
+#ifndef FAKE_H
+#define FAKE_H
+
+#include <setjmp.h>
+#include "arch/arch.h"
+
+/* Registers by number, in the order of struct fake_regs. */
+enum {
+    FAKE_REG_V = 0,
+    FAKE_REG_FCW = FAKE_REG_V + FAKE_V,
+    FAKE_REG_E0,
+    FAKE_REG_E1 = FAKE_REG_E0 + FAKE_E0,
+    FAKE_REG_Z = FAKE_REG_E1 + FAKE_E1,
+    FAKE_REG_P = FAKE_REG_Z + FAKE_V * FAKE_ZHI,
+    FAKE_REG_ZA = FAKE_REG_P + FAKE_P,
+    FAKE_REGS = FAKE_REG_ZA + FAKE_ZA,
+};
+
+enum fake_result {
+    FAKE_OK,
+    FAKE_REFUSED,   /* the hypervisor injects what hardware without the unit gives */
+    FAKE_OWN_FAULT, /* the guest's own: a component its XCR0 does not enable */
+    FAKE_NO_MEMORY, /* the vCPU stops, its state intact */
+};
+
+struct fake_counts {
+    u64 entries;
+    u64 loads, saves, scrubs, resets, relayouts, gates;
+};
+
+struct fake {
+    bool gate_in_vcpu; /* x86's fashion (VMCB); else the gate is the CPU's (CPTR_EL2) */
+    bool must_load;    /* the erratum: lazy contexts are loaded at switch-in all the same */
+    u32 this_cpu;
+    struct fake_counts count;
+    /* What arch_vcpu_run() does; set by tests of the scheduler. */
+    enum vcpu_event (*run)(struct vcpu *v);
+    u64 ticks;
+};
+
+extern struct fake fake;
+
+/* All CPUs in reset: registers INIT, gates closed, nobody current. */
+void fake_machine_reset(void);
+
+/* INIT values of every register. */
+void fake_regs_init(struct fake_regs *regs);
+
+/* The words of `regs` by number, and the architecture's rule of what a write changes besides. */
+u64 fake_reg_get(const struct fake_regs *regs, u32 reg);
+void fake_reg_set(struct fake_regs *regs, u32 reg, u64 value);
+
+/* SMSTART's like: behind the matrix gate alone, and V, Z and P become zero. */
+void fake_smstart(struct fake_regs *regs);
+
+/* Units without which an access to `reg` traps, and the XCR0 bits without which it faults. */
+fp_units fake_reg_units(u32 reg);
+u64 fake_reg_xcr(u32 reg);
+
+/*
+ * One guest entry of the current vCPU and one access to `reg`, with traps handled as arch/ does:
+ * fp_trap(), then the same instruction again.
+ */
+enum fake_result fake_guest_read(struct vcpu *v, u32 reg, u64 *value);
+enum fake_result fake_guest_write(struct vcpu *v, u32 reg, u64 value);
+enum fake_result fake_guest_smstart(struct vcpu *v);
+void fake_guest_nothing(struct vcpu *v);
+
+/* Never trap: the control state of I9. */
+u64 fake_guest_read_ctrl(struct vcpu *v);
+void fake_guest_write_ctrl(struct vcpu *v, u64 value);
+u64 fake_guest_read_xcr(struct vcpu *v);
+
+/* The guest's XSETBV as arch/x86_64 handles it. */
+enum fake_result fake_guest_xsetbv(struct vcpu *v, u64 xcr);
+
+/* Units whose gate the hardware would find open if `v` were entered now. */
+fp_units fake_gate(const struct vcpu *v);
+
+/* What panic() does: a test that expects one says so with expect_panic(). */
+extern jmp_buf fake_panic_jump;
+extern bool fake_panic_expected;
+extern char fake_panic_text[256];
+#define expect_panic(statement)                                                                    \
+    do {                                                                                           \
+        fake_panic_expected = true;                                                                \
+        if (setjmp(fake_panic_jump) == 0) {                                                        \
+            statement;                                                                             \
+            fake_panic_expected = false;                                                           \
+            fail_msg("no panic from: %s", #statement);                                             \
+        }                                                                                          \
+        fake_panic_expected = false;                                                               \
+    } while (0)
+
+/* Pages behind fp_area.c: each allocation stands alone, so that ASan sees a step outside. */
+extern u64 fake_pages_held;
+extern u64 fake_pages_limit; /* pages that may be held at once */
+void fake_pages_reset(void);
+
+/* Deterministic random numbers; SEED=n in the environment repeats a run. */
+u64 fake_seed(void);
+void fake_srand(u64 seed);
+u64 fake_rand(void);
+u32 fake_below(u32 n);
+
+#endif
