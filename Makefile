@@ -92,6 +92,7 @@ image: setup-build
 	$(Q)$(MAKE) --no-print-directory ARCH=$(ARCH) BUILD=$(BUILD) image-only
 	@echo "$(EFI): $$(stat -c %s $(EFI)) bytes"
 image-only: $(EFI) $(GUEST)
+guest-only: $(GUEST)
 
 $(B)/hv/%.c.o: hv/%.c $(B)/flags
 	@mkdir -p $(@D)
@@ -122,11 +123,9 @@ $(B)/guest.Image: $(B)/guest.elf
 
 # -z text and --no-undefined: nothing to be patched in code, nothing left open. What start-up relocates is
 # checked after the link (tools/check_image.py).
-LIBGCOV := $(if $(filter coverage,$(BUILD)),$(shell $(AS_CC) -print-file-name=libgcov.a) \
-    $(shell $(AS_CC) -print-libgcc-file-name))
 LINK = $(LD) -nostdlib -pie --no-dynamic-linker -z text -z norelro -z noexecstack -z max-page-size=4096 \
     --no-undefined --fatal-warnings --build-id=none -T $(LDS)
-LINK_IN = $(BOOT_OBJ) $(HV_OBJ) $(LIBGCOV)
+LINK_IN = $(BOOT_OBJ) $(HV_OBJ)
 
 # The symbol table for backtraces is made from the linked program and linked into it. Its size moves what
 # follows it, so: empty, right size, right addresses; the last two must agree or the build fails.
@@ -227,5 +226,5 @@ clean:
 distclean: clean
 	rm -rf "$$(tools/setup.sh --print cache)"
 
-.PHONY: all image image-only host-tests help setup setup-build setup-run run test test-long bench lint coverage \
+.PHONY: all image image-only guest-only host-tests help setup setup-build setup-run run test test-long bench lint coverage \
     clean distclean

@@ -1,5 +1,7 @@
 """What the test suite consists of: host programs, emulator stanzas, mutants. Read by tests/run and tests/one."""
 import glob
+import importlib.machinery
+import importlib.util
 import os
 import re
 import sys
@@ -155,3 +157,11 @@ def tests():
             raise SuiteError("two tests are called %s" % test.name)
         names[test.name] = test
     return names
+
+
+def load_one():
+    """tests/one as a module (it has no .py in its name, being a program first)."""
+    loader = importlib.machinery.SourceFileLoader("one", os.path.join(ROOT, "tests/one"))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("one", loader))
+    loader.exec_module(module)
+    return module
