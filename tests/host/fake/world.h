@@ -33,6 +33,7 @@ void world_end(void);
 
 struct vcpu *world_create(u32 slot, u32 vm, u32 cpu, fp_units offered, enum fp_policy policy);
 void world_destroy(struct vcpu *v);
+void world_reset_vcpu(struct vcpu *v); /* INIT: FP state gone, the vCPU and its CPU stay */
 struct oracle *world_oracle(const struct vcpu *v);
 
 /* What sched.c does: the current vCPU of v's CPU leaves, v arrives. False: no memory for an eager
