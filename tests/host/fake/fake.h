@@ -100,7 +100,11 @@ extern char fake_panic_text[256];
 /* Pages behind fp_area.c: each allocation stands alone, so that ASan sees a step outside. */
 extern u64 fake_pages_held;
 extern u64 fake_pages_limit; /* pages that may be held at once */
+extern bool fake_pages_freed_zero; /* what was freed last was all zero */
 void fake_pages_reset(void);
+
+/* Are all n bytes 0? */
+bool fake_zero(const void *p, size_t n);
 
 /* Deterministic random numbers; SEED=n in the environment repeats a run. */
 u64 fake_seed(void);

@@ -8,6 +8,18 @@
 
 u64 fake_pages_held;
 u64 fake_pages_limit = ~0ull;
+bool fake_pages_freed_zero;
+
+bool fake_zero(const void *p, size_t n)
+{
+    const u8 *b = p;
+
+    for (size_t i = 0; i < n; i++) {
+        if (b[i])
+            return false;
+    }
+    return true;
+}
 
 void fake_pages_reset(void)
 {
@@ -33,5 +45,6 @@ void pages_free(void *pages, size_t n, enum page_use use)
     (void)use;
     assert_true(fake_pages_held >= n);
     fake_pages_held -= n;
+    fake_pages_freed_zero = fake_zero(pages, n * PAGE_SIZE);
     free(pages);
 }
