@@ -12,8 +12,7 @@ u64 try_user(struct try *t, stub_fn stub, void *arg, u64 *rsp0, void *stack_top)
 struct features features;
 
 static u64 idt[2 * (VECTOR_USER_EXIT + 1)];
-static ALIGNED(16) u8 user_stack[MAX_CPUS][1024]
-    __attribute__((section(".user_bss,\"aw\",@nobits#")));
+static ALIGNED(16) u8 user_stack[MAX_CPUS][1024] __attribute__((section(".bss.user")));
 
 struct cpu *this_cpu(void)
 {

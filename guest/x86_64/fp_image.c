@@ -2,7 +2,7 @@
 #include "guest/x86_64/fp.h"
 
 struct fp_dump fp_dumps[MAX_CPUS];
-static struct fp_image scratch[MAX_CPUS];
+static struct fp_image read_back[MAX_CPUS];
 static ALIGNED(64) u8 xsave_area[MAX_CPUS][XSAVE_MAX];
 
 u16 fx16(const u8 *fx, u32 at)
@@ -82,7 +82,7 @@ void fp_pattern(struct fp_image *image, u64 seed)
 
 void fp_load(struct fp_image *image)
 {
-    struct fp_image *back = &scratch[this_cpu()->id];
+    struct fp_image *back = &read_back[this_cpu()->id];
 
     fp_fxrstor(image->fx);
     if (features.avx)
@@ -143,12 +143,13 @@ void fp_read(struct fp_image *image, enum fp_first first)
 bool fp_holds(const struct fp_image *want, enum fp_first first, const char *what)
 {
     struct cpu *cpu = this_cpu();
-    struct fp_image *got = &scratch[cpu->id];
+    struct fp_image *got = &read_back[cpu->id];
+    static u32 said; /* a broken hypervisor must not drown its own report */
 
     fp_read(got, first);
     if (!memcmp(got, want, sizeof(*got)))
         return true;
-    if (cpu->id == 0) {
+    if (cpu->id == 0 && said++ < 8) {
         pattern_diag(what, got->fx, want->fx, FX_BYTES);
         pattern_diag(what, got->ymm, want->ymm, sizeof(got->ymm));
         if (got->pkru != want->pkru || got->xcr0 != want->xcr0)

@@ -2,9 +2,10 @@
 #ifndef GUEST_X86_LAYOUT_H
 #define GUEST_X86_LAYOUT_H
 
-#define MAX_CPUS    8
-#define STACK_BYTES 16384 /* one block per vCPU, aligned to its size: struct cpu, then the stack   \
-                           */
+#define MAX_CPUS 8
+#define STACK_BYTES                                                                                \
+    16384 /* one block per vCPU, aligned to its size: struct cpu, then the stack                   \
+           */
 #define STACK_SHIFT 14
 #define TRAMPOLINE  0x8000 /* real-mode start of the other vCPUs; SIPI vector 8 */
 

@@ -12,9 +12,6 @@ insn_\name:
     ret
     .endm
 
-    .macro MASKS
-    .endm
-
 /* x87, MMX */
     STUB fnop, fnop
     STUB fninit, fninit
@@ -25,7 +22,28 @@ insn_\name:
     STUB mmx, movd %eax, %mm0
     STUB emms, emms
 
+/* ST0 = 1/0 with ZM = 0: the exception is pending when this returns. */
+    .globl insn_x87_pending
+insn_x87_pending:
+    push $0x37b
+    fldcw (%rsp)
+    pop %rax
+    fld1
+    fldz
+    fdivrp
+    ret
+    STUB fldl, fldl (%rdi)
+
 /* SSE */
+    .globl insn_divps_setup
+insn_divps_setup:
+    movups one(%rip), %xmm0
+    xorps %xmm1, %xmm1
+    ret
+    STUB divps, divps %xmm1, %xmm0
+    .balign 4
+one:
+    .long 0x3f800000, 0x3f800000, 0x3f800000, 0x3f800000
     STUB movups_load, movups (%rdi), %xmm0
     STUB movups_store, movups %xmm0, 3072(%rdi)
     STUB addps, addps %xmm1, %xmm0
@@ -100,6 +118,11 @@ insn_\name\()_at:
     STUB hlt, hlt
     STUB clts, clts
     STUB cr0_read, mov %cr0, %rax
+    STUB smsw, smsw %rax
+    .globl insn_lmsw
+insn_lmsw:
+    lmsw %di
+    ret
     STUB out, out %al, $0xf8
     STUB ud2, ud2
     STUB nop, nop

@@ -17,6 +17,7 @@ _Static_assert(offsetof(struct scratch, value) == 3088, "stubs.S");
 _Static_assert(offsetof(struct scratch, index) == 3096, "stubs.S");
 _Static_assert(sizeof(struct scratch) == 4096, "one page, so that CPL 3 gets nothing else");
 
+extern struct scratch scratch;      /* CPL 0 only: PKRU does not govern it */
 extern struct scratch user_scratch; /* reachable at CPL 3 too */
 
 #define STUB(name) void insn_##name(void *scratch)
@@ -32,6 +33,10 @@ STUB(fwait);
 STUB(fldz);
 STUB(mmx);
 STUB(emms);
+STUB(x87_pending);
+STUB(fldl);
+STUB(divps_setup);
+STUB(divps);
 STUB(movups_load);
 STUB(movups_store);
 STUB(addps);
@@ -82,6 +87,8 @@ STUB(hlt);
 STUB(clts);
 STUB(cr0_read);
 STUB(out);
+u64 insn_smsw(void *unused);
+void insn_lmsw(u64 value);
 STUB(ud2);
 STUB(nop);
 
