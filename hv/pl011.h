@@ -14,7 +14,7 @@ struct vcpu;
 /* One per VM, zero at creation (arch/ embeds it in struct arch_vm). */
 struct pl011 {
     u32 ilpr, ibrd, fbrd, lcr_h, cr, ifls, imsc, dmacr;
-    bool touched; /* CR has been written: until then it reads its reset value */
+    bool touched; /* CR and IFLS have got their reset values */
 };
 
 /*
