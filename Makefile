@@ -54,7 +54,12 @@ GCOV_FLAGS := $(if $(filter coverage,$(BUILD)),--coverage -fprofile-info-section
 
 HV_CFLAGS := $(CLANG_TARGET) $(BASE) $(ARCH_FLAGS_$(ARCH)) $(BUILD_FLAGS) -fpie -fvisibility=hidden $(EXTRA_CFLAGS)
 BOOT_CFLAGS := $(HV_CFLAGS) $(EFI_INC) -DGNU_EFI_USE_MS_ABI -fshort-wchar
-GUEST_CFLAGS := $(CLANG_TARGET) $(BASE) $(ARCH_FLAGS_$(ARCH)) $(BUILD_FLAGS) -fno-pic -fno-pie -Iguest \
+# The x86-64 guest is an ELF file at fixed addresses; the arm64 Image relocates itself to wherever it was loaded.
+GUEST_PIC_x86_64 := -fno-pic -fno-pie
+GUEST_PIC_arm64 := -fpie -fvisibility=hidden
+GUEST_LINK_x86_64 := -static
+GUEST_LINK_arm64 := -pie --no-dynamic-linker -z text -z norelro -Bsymbolic --no-warn-rwx-segments --hash-style=sysv
+GUEST_CFLAGS := $(CLANG_TARGET) $(BASE) $(ARCH_FLAGS_$(ARCH)) $(BUILD_FLAGS) $(GUEST_PIC_$(ARCH)) -Iguest \
     -Iguest/$(ARCH) $(EXTRA_CFLAGS)
 S_FLAGS := -g -I. -Iarch/$(ARCH) -Iguest -Iguest/$(ARCH) $(BUILD_FLAGS) -D__ASSEMBLY__ $(EXTRA_CFLAGS)
 
@@ -116,8 +121,8 @@ $(B)/%.S.o: %.S $(B)/flags
 	$(Q)$(AS_CC) $(S_FLAGS) -DGUEST_BLOB='"$(GUEST)"' -MMD -MP -c $< -o $@
 
 $(B)/guest.elf: $(GUEST_OBJ) $(GUEST_LDS)
-	$(Q)$(LD) -nostdlib -static -z noexecstack -z max-page-size=4096 --build-id=none --orphan-handling=place \
-	    --fatal-warnings -T $(GUEST_LDS) -o $@ $(GUEST_OBJ)
+	$(Q)$(LD) -nostdlib $(GUEST_LINK_$(ARCH)) -z noexecstack -z max-page-size=4096 --build-id=none \
+	    --orphan-handling=place --fatal-warnings -T $(GUEST_LDS) -o $@ $(GUEST_OBJ)
 $(B)/guest.Image: $(B)/guest.elf
 	$(Q)$(OBJCOPY) -O binary $< $@
 

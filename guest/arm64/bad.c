@@ -1,0 +1,52 @@
+/*
+ * Guests that misbehave; the hypervisor must say what happened in one line and let the other VMs go
+ * on. None of these reaches its end: a line "not ok" from here means that the hypervisor let it
+ * pass.
+ */
+#include "guest/arm64/scenarios.h"
+#include "guest/arm64/cpu.h"
+
+/* Vectors where nothing is mapped: each exception raises the next, at EL1, for ever. */
+void scenario_triple(void)
+{
+    sysreg_write(vbar_el1, 0x2000000000);
+    __asm__ volatile("udf #0");
+    ok(false, "triple: an endless exception loop does not return");
+}
+
+/* An undefined hypercall is refused and said once; the guest goes on. */
+void scenario_hc_undef(void)
+{
+    for (u32 i = 0; i < 3; i++)
+        ok_eq(smccc(FERMATA_HC_BASE + 0xfff, 1, 2, 3).x0, (u64)FERMATA_NOT_SUPPORTED,
+              "hc-undef: NOT_SUPPORTED");
+}
+
+/* An address beyond the VM's memory, where the stage-1 table maps Normal memory. */
+void scenario_stage2(void)
+{
+    volatile u64 *nowhere = (volatile u64 *)(machine.ram_base + machine.ram_size + MiB(64));
+
+    *nowhere = 1;
+    ok(false, "stage2: a write to 0x%lx does not return", (unsigned long)nowhere);
+}
+
+/* An Undefined system register with no handler for it: the guest dies of it, and says so itself. */
+void scenario_msr(void)
+{
+    sysreg_write(S3_7_C15_C15_7, 1);
+    ok(false, "msr: an Undefined system register does not return");
+}
+
+void scenario_spin_cli(void)
+{
+    __asm__ volatile("msr daifset, #15");
+    for (;;)
+        __asm__ volatile("" ::: "memory");
+}
+
+void scenario_halt(void)
+{
+    for (;;)
+        __asm__ volatile("wfi");
+}

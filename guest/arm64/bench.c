@@ -1,0 +1,92 @@
+/*
+ * Guest-observed cost per operation in nanoseconds of the virtual counter; under -icount shift=0
+ * one nanosecond is one instruction. The counter may tick only every 16 ns, so operations are timed
+ * in batches; medians of batches, less the same loop without the call.
+ *
+ * A switch is measured as Linux was (issue 2): two vCPUs of one VM hand the CPU to each other, time
+ * / 2 is one way.
+ */
+#include "guest/arm64/scenarios.h"
+#include "guest/arm64/fp.h"
+
+#define BATCHES 15
+#define BATCH   1000
+
+typedef void bench_loop(u64 n, u64 function);
+bench_loop bench_empty, bench_none, bench_fpsimd, bench_empty_fpsimd, bench_sve, bench_empty_sve;
+
+static u64 samples[BATCHES];
+static u32 stop;
+
+static u64 timed(bench_loop *loop, u64 function)
+{
+    u64 frequency = sysreg_read(cntfrq_el0), start, end;
+
+    __asm__ volatile("isb\n\tmrs %0, cntvct_el0" : "=r"(start)::"memory");
+    loop(BATCH, function);
+    __asm__ volatile("isb\n\tmrs %0, cntvct_el0" : "=r"(end)::"memory");
+    return (end - start) * 1000000000 / frequency;
+}
+
+static u64 median_of(bench_loop *loop, u64 function)
+{
+    loop(BATCH / 10, function); /* the first use pays traps and page-table walks */
+    for (u32 i = 0; i < BATCHES; i++)
+        samples[i] = timed(loop, function);
+    return bench_median(samples, BATCHES);
+}
+
+/* The other side of the ping-pong. In small batches, so that it notices the end. */
+static void partner(void *argument)
+{
+    bench_loop *loop = *(bench_loop **)argument;
+
+    fp_open();
+    while (!__atomic_load_n(&stop, __ATOMIC_ACQUIRE))
+        loop(16, FERMATA_HC_YIELD);
+}
+
+static void ping_pong(const char *name, bench_loop *loop, bench_loop *empty)
+{
+    struct bench_counts before, after;
+    u64 calibration = median_of(empty, 0);
+
+    stop = 0;
+    cpu_job(1, partner, &loop);
+    loop(BATCH / 10, FERMATA_HC_YIELD);
+    u64 switches = stat(FERMATA_STAT_SWITCHES);
+    bench_counts_read(&before);
+    for (u32 i = 0; i < BATCHES; i++)
+        samples[i] = timed(loop, FERMATA_HC_YIELD);
+    bench_counts_read(&after);
+    switches = stat(FERMATA_STAT_SWITCHES) - switches;
+    __atomic_store_n(&stop, 1, __ATOMIC_RELEASE);
+    cpu_wait(1);
+    /* Each yield is two switches, there and back, and two rounds of the loop. */
+    bench_report(name, bench_cost(samples, BATCHES, 2 * calibration, 2 * BATCH));
+    bench_counts_report(name, &before, &after, switches ? switches : 1);
+    ok(switches >= BATCHES * BATCH, "bench: %s: %lu switches in %u yields", name,
+       (unsigned long)switches, BATCHES * BATCH);
+}
+
+void scenario_bench(void)
+{
+    if (!on_fermata) {
+        skip("no hypervisor", "bench");
+        return;
+    }
+    u64 empty = median_of(bench_empty, 0);
+    median_of(bench_none, FERMATA_HC_VERSION);
+    bench_report("hypercall", bench_cost(samples, BATCHES, empty, BATCH));
+    if (cpus_online() < 2) {
+        skip("one vCPU", "bench: switches");
+        return;
+    }
+    ping_pong("switch-nofp", bench_none, bench_empty);
+    fp_open();
+    ping_pong("switch-fpsimd", bench_fpsimd, bench_empty_fpsimd);
+    if (has_sve())
+        ping_pong("switch-sve", bench_sve, bench_empty_sve);
+    else
+        skip("no SVE", "bench: switch-sve");
+}
