@@ -37,6 +37,7 @@
 #define EC_SME     0x1d
 #define EC_IABORT  0x21
 #define EC_DABORT  0x25
+#define EC_BRK     0x3c
 #define EC_NONE    0xff /* ours: the instruction completed */
 
 /* Exception frame of vectors.S. */

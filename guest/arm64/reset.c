@@ -22,6 +22,7 @@ static void reset_dump(void *argument)
     s->image.fpcr = fpcr_read();
     s->image.fpsr = fpsr_read();
     fp_store_v(s->image.z);
+    s->image.vl = 0;
     if (has_sve()) {
         s->zcr = sysreg_read(zcr_el1);
         u32 vl = sve_set_vl(SVE_MAX_VL);
