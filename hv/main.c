@@ -83,12 +83,10 @@ void hv_main_on_stack(struct pcpu *cpu)
 
     pages_reclaim();
     arch_report();
-    if (!arch_selftest(cpu, why, sizeof(why))) {
-        say_error("FAIL: %s", why);
-        arch_machine_end(false);
-    }
+    if (!arch_selftest(cpu, why, sizeof(why)))
+        report_verdict(false, "%s", why);
     set_quantum(cpu);
     create_vms(cpu);
     sched_run(cpu);
-    arch_machine_end(report_end(boot));
+    report_end(boot);
 }

@@ -4,6 +4,7 @@
  */
 #include "hv/panic.h"
 #include "hv/console.h"
+#include "hv/report.h"
 #include "hv/symbols.h"
 #include "hv/vm.h"
 #include "arch/arch.h"
@@ -54,12 +55,6 @@ static void print_backtrace(u64 pc, u64 frame_pointer)
                    image_base);
 }
 
-static NORETURN void panic_end(void)
-{
-    console_printf("fermata: FAIL: panic\n");
-    arch_machine_end(false);
-}
-
 static void print_where(void)
 {
     const struct pcpu *cpu = &pcpus[0];
@@ -83,14 +78,14 @@ static NORETURN void panic_v(u64 pc, u64 frame_pointer, const char *registers, c
     format_text_v(text, sizeof(text), fmt, args);
     if (depth == 2) {
         console_printf("fermata: panic while panicking: %s\n", text);
-        panic_end();
+        report_verdict(false, "panic");
     }
     console_printf("fermata: panic: %s\n", text);
     if (registers != NULL)
         console_write(registers, strlen(registers));
     print_backtrace(pc, frame_pointer);
     print_where();
-    panic_end();
+    report_verdict(false, "panic");
 }
 
 void panic(const char *fmt, ...)

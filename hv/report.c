@@ -1,8 +1,10 @@
 /* The closing report. Its lines are read by tools/ and tests/: change them together. */
 #include "hv/report.h"
 #include "hv/console.h"
+#include "hv/gcov_dump.h"
 #include "hv/pages.h"
 #include "hv/vm.h"
+#include "arch/arch.h"
 #include "boot/boot_info.h"
 
 #define MEMORY_LIMIT_KIB 4096u /* what the README promises */
@@ -50,9 +52,25 @@ static const char *state_name(enum vm_state state)
     return names[state];
 }
 
-bool report_end(const struct boot_info *info)
+void report_verdict(bool pass, const char *fmt, ...)
 {
-    const struct vm *worst = NULL;
+    char why[BOOT_TEXT];
+    va_list args;
+
+    va_start(args, fmt);
+    format_text_v(why, sizeof(why), fmt, args);
+    va_end(args);
+    gcov_dump();
+    if (pass)
+        say_error("PASS");
+    else
+        say_error("FAIL: %s", why);
+    arch_machine_end(pass);
+}
+
+void report_end(const struct boot_info *info)
+{
+    const struct vm *first = NULL;
     u32 bad = 0;
 
     report_vcpus();
@@ -61,16 +79,13 @@ bool report_end(const struct boot_info *info)
     for (u32 i = 0; i < nvms; i++) {
         say_info("vm %s: %s", vm_name(vms[i]), state_name(vms[i]->state));
         if (vms[i]->state != VM_PASSED && bad++ == 0)
-            worst = vms[i];
+            first = vms[i];
     }
     if (nvms == 0)
-        say_error("FAIL: there is no VM to run: name one in fermata.conf, or remove that file");
-    else if (bad == 0)
-        say_error("PASS"); /* at the level that is always shown: the verdict */
-    else if (bad == 1)
-        say_error("FAIL: vm %s %s", vm_name(worst), state_name(worst->state));
-    else
-        say_error("FAIL: %u of %u VMs: vm %s %s, ...", bad, nvms, vm_name(worst),
-                  state_name(worst->state));
-    return nvms != 0 && bad == 0;
+        report_verdict(false,
+                       "there is no VM to run: name one in fermata.conf, or remove that file");
+    if (bad == 0)
+        report_verdict(true, "%s", "");
+    report_verdict(false, "%u of %u VMs: vm %s %s%s", bad, nvms, vm_name(first),
+                   state_name(first->state), bad > 1 ? ", and others" : "");
 }

@@ -38,6 +38,18 @@ static void refuse(struct vm *vm, const char *why)
     vm->state = VM_REFUSED;
 }
 
+static bool image_is_possible(const struct boot_vm *config, char *why, size_t n)
+{
+    char wrong[BOOT_TEXT] = "it was not read";
+
+    if (config->image != 0 &&
+        arch_image_check((const void *)(uintptr_t)config->image, config->image_bytes,
+                         config->memory, wrong, sizeof(wrong)))
+        return true;
+    format_text(why, n, "kernel %s: %s", config->kernel, wrong);
+    return false;
+}
+
 /* What can be seen without taking any memory. */
 static bool config_is_possible(const struct boot_vm *config, const struct pcpu *cpu, char *why,
                                size_t n)
@@ -54,8 +66,7 @@ static bool config_is_possible(const struct boot_vm *config, const struct pcpu *
                     "write cpus = %u or leave it out",
                     cpu->id, cpu->id);
     } else {
-        return arch_image_check((const void *)(uintptr_t)config->image, config->image_bytes,
-                                config->memory, why, n);
+        return image_is_possible(config, why, n);
     }
     return false;
 }
