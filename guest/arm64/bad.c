@@ -6,12 +6,22 @@
 #include "guest/arm64/scenarios.h"
 #include "guest/arm64/cpu.h"
 
-/* Vectors where nothing is mapped: each exception raises the next, at EL1, for ever. */
+/* The vectors lie outside the VM's memory: the first exception fetches from there, a stage-2 fault.
+ */
 void scenario_triple(void)
+{
+    sysreg_write(vbar_el1, machine.ram_base + machine.ram_size + MiB(64));
+    __asm__ volatile("udf #0");
+    ok(false, "triple: an exception without vectors does not return");
+}
+
+/* The vectors are not mapped at stage 1: each exception raises the next, at EL1, for ever, without
+ * any exit. */
+void scenario_fault_loop(void)
 {
     sysreg_write(vbar_el1, 0x2000000000);
     __asm__ volatile("udf #0");
-    ok(false, "triple: an endless exception loop does not return");
+    ok(false, "fault-loop: an endless exception loop does not return");
 }
 
 /* An undefined hypercall is refused and said once; the guest goes on. */

@@ -13,6 +13,7 @@
 #define BATCH   1000
 
 typedef void bench_loop(u64 n, u64 function);
+bench_loop bench_moves_empty, bench_moves_none, bench_moves_fpsimd, bench_moves_sve;
 bench_loop bench_empty, bench_none, bench_fpsimd, bench_empty_fpsimd, bench_sve, bench_empty_sve;
 
 static u64 samples[BATCHES];
@@ -69,13 +70,39 @@ static void ping_pong(const char *name, bench_loop *loop, bench_loop *empty)
        (unsigned long)switches, BATCHES * BATCH);
 }
 
+/* What a switch could not do without: every register of the kind saved once and loaded once, per
+ * one way. */
+static void bare_minimum(const char *name, bench_loop *moves, u64 empty)
+{
+    static struct fp_image memory;
+
+    if (moves == bench_moves_sve)
+        sve_set_vl(SVE_MAX_VL);
+    median_of(moves, (u64)memory.z);
+    bench_report(name, bench_cost(samples, BATCHES, empty, BATCH));
+}
+
+/* Last, because it uses FP on vCPU 0. */
+static void bare_minima(void)
+{
+    u64 empty = median_of(bench_moves_empty, 0);
+
+    bare_minimum("moves-nofp", bench_moves_none, empty);
+    fp_open();
+    bare_minimum("moves-fpsimd", bench_moves_fpsimd, empty);
+    if (has_sve())
+        bare_minimum("moves-sve", bench_moves_sve, empty);
+}
+
 void scenario_bench(void)
 {
+    u64 empty = median_of(bench_empty, 0);
+
     if (!on_fermata) {
-        skip("no hypervisor", "bench");
+        bare_minima();
+        skip("no hypervisor", "bench: hypercall and switches");
         return;
     }
-    u64 empty = median_of(bench_empty, 0);
     median_of(bench_none, FERMATA_HC_VERSION);
     bench_report("hypercall", bench_cost(samples, BATCHES, empty, BATCH));
     if (cpus_online() < 2) {
@@ -89,4 +116,5 @@ void scenario_bench(void)
         ping_pong("switch-sve", bench_sve, bench_empty_sve);
     else
         skip("no SVE", "bench: switch-sve");
+    bare_minima();
 }

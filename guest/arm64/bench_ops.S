@@ -17,6 +17,55 @@ bench_\name:
         ret
         .endm
 
+        .macro  all_v op, base
+        \op     q0, q1, [\base, #0]
+        \op     q2, q3, [\base, #32]
+        \op     q4, q5, [\base, #64]
+        \op     q6, q7, [\base, #96]
+        \op     q8, q9, [\base, #128]
+        \op     q10, q11, [\base, #160]
+        \op     q12, q13, [\base, #192]
+        \op     q14, q15, [\base, #224]
+        \op     q16, q17, [\base, #256]
+        \op     q18, q19, [\base, #288]
+        \op     q20, q21, [\base, #320]
+        \op     q22, q23, [\base, #352]
+        \op     q24, q25, [\base, #384]
+        \op     q26, q27, [\base, #416]
+        \op     q28, q29, [\base, #448]
+        \op     q30, q31, [\base, #480]
+        .endm
+        .macro  all_x op, base
+        \op     x0, x1, [\base, #0]
+        \op     x2, x3, [\base, #16]
+        \op     x4, x5, [\base, #32]
+        \op     x6, x7, [\base, #48]
+        \op     x8, x9, [\base, #64]
+        \op     x10, x11, [\base, #80]
+        \op     x12, x13, [\base, #96]
+        \op     x14, x15, [\base, #112]
+        \op     x16, x17, [\base, #128]
+        \op     x18, x19, [\base, #144]
+        \op     x20, x21, [\base, #160]
+        \op     x22, x23, [\base, #176]
+        \op     x24, x25, [\base, #192]
+        \op     x26, x27, [\base, #208]
+        \op     x28, x29, [\base, #224]
+        .endm
+        .macro  all_z op, base
+        .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+        \op     z\n, [\base, #\n, mul vl]
+        .endr
+        .irp    n, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+        \op     z\n, [\base, #\n, mul vl]
+        .endr
+        .endm
+        .macro  all_p op, base
+        .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+        \op     p\n, [\base, #\n, mul vl]
+        .endr
+        .endm
+
         .text
         bench   empty, nop
         bench   none, hvc #0
@@ -24,3 +73,60 @@ bench_\name:
         bench   empty_fpsimd, fadd v0.4s, v0.4s, v1.4s; nop
         bench   sve, add z0.s, z0.s, z1.s; hvc #0
         bench   empty_sve, add z0.s, z0.s, z1.s; nop
+
+/*
+ * The bare minimum of a switch: void bench_moves_NAME(u64 n, void *memory) saves and loads every register of one kind n
+ * times and does nothing else. The same values come back, the loop's own registers included.
+ */
+        .macro  moves name
+        .globl  bench_moves_\name
+        .balign 64
+bench_moves_\name:
+        .endm
+
+        moves   empty
+1:      subs    x0, x0, #1
+        b.ne    1b
+        ret
+
+        moves   none
+1:      all_x   stp, x1
+        str     x30, [x1, #240]
+        all_x   ldp, x1
+        ldr     x30, [x1, #240]
+        subs    x0, x0, #1
+        b.ne    1b
+        ret
+
+        moves   fpsimd
+        add     x4, x1, #512
+1:      all_v   stp, x1
+        mrs     x2, fpcr
+        mrs     x3, fpsr
+        stp     x2, x3, [x4]
+        ldp     x2, x3, [x4]
+        msr     fpcr, x2
+        msr     fpsr, x3
+        all_v   ldp, x1
+        subs    x0, x0, #1
+        b.ne    1b
+        ret
+
+        moves   sve
+        addvl   x4, x1, #16
+        addvl   x4, x4, #16
+1:      all_z   str, x1
+        all_p   str, x4
+        rdffr   p0.b
+        str     p0, [x4, #16, mul vl]
+        mrs     x2, fpcr
+        mrs     x3, fpsr
+        msr     fpcr, x2
+        msr     fpsr, x3
+        ldr     p0, [x4, #16, mul vl]
+        wrffr   p0.b
+        all_p   ldr, x4
+        all_z   ldr, x1
+        subs    x0, x0, #1
+        b.ne    1b
+        ret

@@ -14,6 +14,7 @@ void scenario_refuse(void);
 void scenario_psci(void);
 void scenario_bench(void);
 void scenario_triple(void);
+void scenario_fault_loop(void);
 void scenario_hc_undef(void);
 void scenario_stage2(void);
 void scenario_msr(void);
