@@ -74,7 +74,7 @@ static void create_vms(struct pcpu *cpu)
         cleared += vms[i]->cleared_ticks;
     const u64 ticks = arch_ticks() - entered - cleared;
     say_info("hand-over to first guest %lu ticks (%lu guest memory clearing not counted), %lu us",
-             ticks, cleared, ticks / (arch_ticks_per_second() / 1000000 + 1));
+             ticks, cleared, ticks * 1000000 / arch_ticks_per_second());
 }
 
 void hv_main_on_stack(struct pcpu *cpu)

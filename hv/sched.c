@@ -101,8 +101,11 @@ static u64 account(struct vcpu *v)
     return spent;
 }
 
-/* The current vCPU came back with `event`: it goes to the end of the queue, or nowhere. */
-static void settle(struct pcpu *cpu, struct vcpu *v, enum vcpu_event event)
+/*
+ * The current vCPU came back with `event`: it goes to the end of the queue, or nowhere. Returns
+ * arch_ticks() from which the next vCPU's time counts: one reading serves both on the common path.
+ */
+static u64 settle(struct pcpu *cpu, struct vcpu *v, enum vcpu_event event)
 {
     const u64 spent = account(v);
 
@@ -113,19 +116,22 @@ static void settle(struct pcpu *cpu, struct vcpu *v, enum vcpu_event event)
     if (likely(event == VCPU_PREEMPTED || event == VCPU_YIELDED)) {
         if (likely(v->vm->ticks <= v->vm->ticks_limit)) {
             sched_add(v);
-            return;
+            return v->since;
         }
         vm_time_out(v);
     } else if (event == VCPU_BLOCKED && !vm_blocked(v)) {
-        return; /* stays installed until another one runs */
+        return v->since; /* stays installed until another one runs */
     }
     CHECK(v->state == VCPU_STOPPED);
     leave(cpu);
     vm_free(v->vm);
+    return arch_ticks(); /* what was printed is nobody's time */
 }
 
 void sched_run(struct pcpu *cpu)
 {
+    u64 now = arch_ticks();
+
     while (cpu->run_head != NULL) {
         struct vcpu *v = cpu->run_head;
 
@@ -136,8 +142,8 @@ void sched_run(struct pcpu *cpu)
             if (unlikely(!arrive(cpu, v)))
                 continue;
         }
-        v->since = arch_ticks();
+        v->since = now;
         arch_timer_set(cpu, cpu->quantum);
-        settle(cpu, v, arch_vcpu_run(v));
+        now = settle(cpu, v, arch_vcpu_run(v));
     }
 }
