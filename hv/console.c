@@ -136,7 +136,7 @@ void say(enum log_level level, const char *fmt, ...)
     /* One byte is kept for the newline, so that prefix, text and newline go out as one. */
     int n = format_text_v(line + prefix, sizeof(line) - 1 - (size_t)prefix, fmt, args);
     va_end(args);
-    if (prefix + n < LINE_BYTES - 2)
+    if (prefix + n <= LINE_BYTES - 2)
         line[prefix + n] = '\n';
     write_formatted(line, prefix, n + 1);
 }

@@ -73,6 +73,7 @@ void report_end(const struct boot_info *info)
     const struct vm *first = NULL;
     u32 bad = 0;
 
+    DEBUG_CHECK(pages_used(PAGES_GUEST) == 0); /* every VM has ended, and given back its RAM */
     report_vcpus();
     say_info("hypervisor memory %lu KiB (limit %u KiB)", hypervisor_bytes(info) >> 10,
              MEMORY_LIMIT_KIB);

@@ -108,6 +108,16 @@ static bool make_vcpus(struct vm *vm, struct pcpu *cpu)
     return true;
 }
 
+/* Of a VM that never ran: those that did are kept for the closing table. */
+static void free_vcpus(struct vm *vm)
+{
+    while (vm->nvcpus != 0) {
+        struct vcpu *v = vm->vcpus[--vm->nvcpus];
+        pages_free(v, pages_for(sizeof(*v)), PAGES_HYPERVISOR);
+        vm->vcpus[vm->nvcpus] = NULL;
+    }
+}
+
 /* An admitted VM can never find its FP areas missing: its quota is set aside now. */
 static bool reserve_areas(struct vm *vm)
 {
@@ -164,6 +174,7 @@ void vm_create(const struct boot_vm *config, struct pcpu *cpu)
     if (!build(vm, cpu, why, sizeof(why))) {
         refuse(vm, why);
         vm_free(vm);
+        free_vcpus(vm);
         return;
     }
     vm->ticks_limit = ~0ull;
@@ -259,6 +270,7 @@ void vm_time_out(struct vcpu *v)
 
 void vm_free(struct vm *vm)
 {
+    DEBUG_CHECK(vm->fp_quota.used == 0); /* I7: nothing of it outlives it */
     arch_vm_free(vm);
     pages_unreserve(vm->reserved);
     vm->reserved = 0;
