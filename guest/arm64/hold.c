@@ -3,9 +3,9 @@
  * yields, and the other vCPUs and VMs write patterns of their own (BUGS 1, 18, 25, 26; `exits` adds
  * 20 and 28).
  *
- * hold=N asks for N preemptions (FERMATA_STAT_PREEMPTIONS) of the main cases; the shorter vector
- * lengths get N/8. Storing the registers does not disturb them, so each case loads its pattern once
- * and looks many times.
+ * hold=N asks for N preemptions (FERMATA_STAT_PREEMPTIONS) of the main cases; the others, the
+ * shorter vector lengths get N/8. Storing the registers does not disturb them, so each case loads
+ * its pattern once and looks many times.
  */
 #include "guest/arm64/scenarios.h"
 #include "guest/arm64/fp.h"
@@ -13,7 +13,13 @@
 #define CASES       6
 #define DEFAULT     2000
 #define BARE_ROUNDS 400
+#define YIELD_EVERY 8
+#define PATIENCE    20000 /* rounds without a preemption, some 300 million instructions */
 #define JOB_PURPOSE 0x100
+
+u64 gpr_hold(u64 count, u64 seed);
+u64 el0_hold_v(u64 args);
+u64 el0_hold_z(u64 args);
 
 /* One vCPU's part. vCPU 0 ends a case when it has its preemptions; the others go on until told. */
 struct holder {
@@ -62,18 +68,26 @@ static void hold_case(struct holder *h, u32 number, u64 wanted)
         sve_set_vl(vl);
     fp_image_fill(&h->want, vl, state);
     fp_image_load(&h->want);
-    u64 start = stat(FERMATA_STAT_PREEMPTIONS), now = start;
+    u64 start = stat(FERMATA_STAT_PREEMPTIONS), now = start, yielded = start;
+    u32 idle_rounds = 0;
     h->good[number] = true;
     for (u64 round = 0; h->good[number]; round++) {
         if (on_fermata ? now - start >= wanted : round >= BARE_ROUNDS)
             break;
         if (index && __atomic_load_n(&stop, __ATOMIC_ACQUIRE))
             break;
-        if (round % 4 == 3)
+        /* A yield starts a new quantum: between two of them the timer must have its chance. */
+        if (on_fermata ? now - yielded >= YIELD_EVERY : round % 4 == 3) {
             yield();
-        else
+            yielded = now;
+        } else {
             spin(&state);
+        }
+        u64 before = now;
         now = stat(FERMATA_STAT_PREEMPTIONS);
+        idle_rounds = now == before ? idle_rounds + 1 : 0;
+        if (on_fermata && idle_rounds > PATIENCE)
+            break;
         if (round % 8 && now - start < wanted)
             continue;
         fp_image_store(&h->got, vl ? (u32)sve_vl() : 0);
@@ -99,6 +113,58 @@ static void hold_all(void *argument)
     } while (this_cpu()->index && !__atomic_load_n(&stop, __ATOMIC_ACQUIRE));
 }
 
+/* General registers, SP (by returning at all) and flags, at EL1 under preemption. */
+static void hold_general(u64 wanted)
+{
+    u64 start = stat(FERMATA_STAT_PREEMPTIONS), now = start, bad = 0,
+        state = pattern_seed(0, 0x180);
+
+    for (u64 round = 0; !bad && (on_fermata ? now - start < wanted : round < BARE_ROUNDS);
+         round++) {
+        u64 r = pattern_next(&state);
+        bad = gpr_hold(1 + (r & 0x3fff), pattern_next(&state));
+        now = stat(FERMATA_STAT_PREEMPTIONS);
+    }
+    if (!ok(!bad, "hold: X2 to X30 and NZCV (%lu preemptions)", (unsigned long)(now - start)))
+        diag("registers that differ: mask 0x%lx (bit 31: NZCV)", (unsigned long)bad);
+}
+
+/* What el0_hold_v and el0_hold_z (hold_ops.S) work on. */
+struct el0_hold {
+    u64 spins, z_in, p_in, z_out, p_out;
+};
+
+/* The pattern is loaded, held and stored by EL0: the first FP instruction after a preemption is
+ * EL0's. */
+static void hold_el0(u32 vl, u64 wanted)
+{
+    static struct el0_hold args;
+    struct holder *h = &holders[0];
+    struct fp_difference why;
+    u64 start = stat(FERMATA_STAT_PREEMPTIONS), now = start, state = pattern_seed(0, 0x190 + vl);
+    bool good = true;
+
+    if (vl)
+        sve_set_vl(vl);
+    fpcr_write(0);
+    fpsr_write(0);
+    for (u64 round = 0; good && (on_fermata ? now - start < wanted : round < BARE_ROUNDS / 4);
+         round++) {
+        fp_image_fill(&h->want, vl, pattern_next(&state));
+        h->want.fpcr = h->got.fpcr = h->want.fpsr = h->got.fpsr = 0;
+        h->got.vl = vl;
+        args = (struct el0_hold){1 + (pattern_next(&state) & 0xffff), (u64)h->want.z + EL0_ALIAS,
+                                 (u64)h->want.p + EL0_ALIAS, (u64)h->got.z + EL0_ALIAS,
+                                 (u64)h->got.p + EL0_ALIAS};
+        el0_run(vl ? el0_hold_z : el0_hold_v, (u64)&args + EL0_ALIAS);
+        good = fp_image_equal(&h->got, &h->want, &why);
+        now = stat(FERMATA_STAT_PREEMPTIONS);
+    }
+    if (!ok(good, "hold: at EL0: %s (%lu preemptions)", vl ? "Z, P, FFR" : "V",
+            (unsigned long)(now - start)))
+        fp_difference_diag(&why);
+}
+
 static void report(u32 vcpu)
 {
     struct holder *h = &holders[vcpu];
@@ -122,6 +188,7 @@ static void report(u32 vcpu)
 void scenario_hold(void)
 {
     u32 cpus = cpus_online();
+    u64 wanted = cmdline_u64("hold", DEFAULT);
 
     fp_open();
     choose_cases();
@@ -131,6 +198,13 @@ void scenario_hold(void)
         cpu_job(i, hold_all, &holders[i]);
     }
     hold_all(&holders[0]);
+    if (on_fermata)
+        ok(holders[0].preemptions[0] >= wanted,
+           "hold: vCPU 0 was preempted %lu times, of %lu wanted",
+           (unsigned long)holders[0].preemptions[0], (unsigned long)wanted);
+    hold_general(wanted / 8);
+    for (u32 i = 0; i < (case_count < 2 ? 1u : 2u); i++)
+        hold_el0(lengths[i], wanted / 8);
     __atomic_store_n(&stop, 1, __ATOMIC_RELEASE);
     for (u32 i = 1; i < cpus; i++)
         cpu_wait(i);
