@@ -11,9 +11,8 @@
 /* Laid out by boot/<arch>/efi.lds. */
 extern const char __image_start[], __image_end[];
 
-/* The built-in guest (builtin_guest.S) and the configuration that runs it (builtin_conf.c). */
+/* The built-in guest (builtin_guest.S); config.h has the configuration that runs it. */
 extern const u8 builtin_guest[], builtin_guest_end[];
-extern const char builtin_conf[];
 
 /* ---- start.S, reloc.c ---- */
 

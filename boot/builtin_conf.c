@@ -6,7 +6,7 @@
  * hold different patterns in the same registers; one VM never touches FP and must cost nothing; one
  * is eager and must see exactly the same.
  */
-#include "boot/boot.h"
+#include "boot/config.h"
 
 const char builtin_conf[] =
     "[fermata]\n"

@@ -26,6 +26,9 @@
 bool config_parse(const char *file, const char *text, size_t bytes, struct boot_config *config,
                   char *why, size_t n);
 
+/* The configuration where there is no file: builtin_conf.c. */
+extern const char builtin_conf[];
+
 /* ---- config_value.c: one value each; on false *problem says what is wrong and what to write ----
  */
 

@@ -43,57 +43,70 @@ static void sort(void *map, size_t n, size_t step)
     }
 }
 
-static bool convert(const struct efi_memory *from, struct boot_region *to)
+/* What descriptor i claims; no bytes if it cannot be true. */
+static struct boot_region claim(void *map, size_t step, size_t i)
 {
-    u32 type = from->type < ARRAY_SIZE(region_types) ? region_types[from->type] : REGION_NONE;
+    const struct efi_memory *d = at(map, step, i);
+    struct boot_region r = {.base = d->base, .bytes = 0};
 
-    if (type == REGION_NONE || !from->pages || from->pages > PAGES_LIMIT ||
-        from->base % PAGE_SIZE || from->base >= ADDRESS_LIMIT ||
-        from->base + (from->pages << PAGE_SHIFT) > ADDRESS_LIMIT)
-        return false;
-    *to =
-        (struct boot_region){.base = from->base, .bytes = from->pages << PAGE_SHIFT, .type = type};
-    return true;
-}
-
-static bool reusable(u32 type)
-{
-    return type == BOOT_MEMORY_FREE || type == BOOT_MEMORY_RECLAIM;
+    if (d->pages > PAGES_LIMIT || d->base % PAGE_SIZE || d->base >= ADDRESS_LIMIT ||
+        d->base + (d->pages << PAGE_SHIFT) > ADDRESS_LIMIT)
+        return r;
+    r.bytes = d->pages << PAGE_SHIFT;
+    r.type = d->type < ARRAY_SIZE(region_types) ? region_types[d->type] : REGION_NONE;
+    return r;
 }
 
 /*
- * Makes `next` start behind `last` (never before it: the map is sorted). What both claim goes to
- * the one that must not be reused; when that is `next`, what `last` has behind it is given up.
+ * The lowest piece at or above `from` about which all descriptors say the same from its first to
+ * its last page: its type is the largest claimed (boot_info.h orders them: free memory loses,
+ * memory that must not be touched wins). `*low` skips descriptors that end below. No bytes: there
+ * is nothing more.
  */
-static void separate(struct boot_region *last, struct boot_region *next)
+static struct boot_region piece(void *map, size_t step, size_t n, size_t *low, u64 from)
 {
-    u64 end = last->base + last->bytes;
+    struct boot_region r = {.bytes = 0};
+    u64 end;
 
-    if (next->base >= end)
-        return;
-    if (reusable(last->type) && !reusable(next->type)) {
-        last->bytes = next->base - last->base;
-    } else {
-        u64 next_end = next->base + next->bytes;
-        next->base = end < next_end ? end : next_end;
-        next->bytes = next_end - next->base;
+    for (; *low < n; (*low)++) {
+        r = claim(map, step, *low);
+        if (r.bytes && r.base + r.bytes > from)
+            break;
     }
+    if (*low == n)
+        return (struct boot_region){.bytes = 0};
+    end = r.base + r.bytes;
+    if (r.base < from)
+        r.base = from;
+    for (size_t i = *low + 1; i < n; i++) {
+        struct boot_region other = claim(map, step, i);
+        u64 other_end = other.base + other.bytes;
+        if (!other.bytes || other_end <= r.base)
+            continue;
+        if (other.base > r.base) {
+            end = other.base < end ? other.base : end;
+            break;
+        }
+        r.type = other.type > r.type ? other.type : r.type;
+        end = other_end < end ? other_end : end;
+    }
+    r.bytes = end - r.base;
+    return r;
 }
 
 u32 memory_map_regions(void *map, size_t bytes, size_t step, struct boot_region *regions, u32 max)
 {
     struct boot_region last = {.bytes = 0}, next;
-    size_t count = step < sizeof(struct efi_memory) ? 0 : bytes / step;
+    size_t count = step < sizeof(struct efi_memory) ? 0 : bytes / step, low = 0;
     u32 n = 0;
 
     sort(map, count, step);
-    for (size_t i = 0; i < count; i++) {
-        if (!convert(at(map, step, i), &next))
+    for (u64 from = 0;; from = next.base + next.bytes) {
+        next = piece(map, step, count, &low, from);
+        if (next.bytes && next.type == REGION_NONE)
             continue;
-        separate(&last, &next);
-        if (!next.bytes)
-            continue;
-        if (last.bytes && next.type == last.type && next.base == last.base + last.bytes) {
+        if (next.bytes && last.bytes && next.type == last.type &&
+            next.base == last.base + last.bytes) {
             last.bytes += next.bytes;
             continue;
         }
@@ -102,14 +115,10 @@ u32 memory_map_regions(void *map, size_t bytes, size_t step, struct boot_region 
                 regions[n] = last;
             n++;
         }
+        if (!next.bytes)
+            return n;
         last = next;
     }
-    if (last.bytes) {
-        if (n < max)
-            regions[n] = last;
-        n++;
-    }
-    return n;
 }
 
 u64 memory_map_bytes(const struct boot_region *regions, u32 n, u32 type)
