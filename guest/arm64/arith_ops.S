@@ -1,6 +1,6 @@
 /*
- * The operations that arith.c checks. Scalar ones take and return bit patterns in X registers; vector ones work on
- * memory. Prototypes: arith.h.
+ * The operations that arith.c checks. Scalar ones take and return bit patterns in X registers;
+ * vector ones work on memory. Prototypes: arith.h.
  */
         .arch   armv8-a+sve
 
@@ -51,7 +51,7 @@
         fmov    w0, s0
         ret
 
-        /* conversions: 64-bit integer and double, by FPCR's rounding mode; single to half and back */
+        /* conversions by FPCR's rounding mode: 64-bit integer and double, single and half */
         function fp_from_s64
         scvtf   d0, x0
         fmov    x0, d0
@@ -119,7 +119,7 @@
         and     w0, w0, #0xffff
         ret
 
-        /* void sve_NAME32(u32 *out, const u32 *a, const u32 *b, u64 n): a WHILELT loop over n elements */
+        /* void sve_NAME32(u32 *out, const u32 *a, const u32 *b, u64 n): a WHILELT loop */
         .macro  sve_loop name, instruction
         function sve_\name
         mov     x4, #0
@@ -164,7 +164,7 @@
         b.first 1b
         ret
 
-        /* u64 sve_sum_odd(const u32 *a, u64 n): sum of the odd elements of a: compare, predicated add, reduce */
+        /* u64 sve_sum_odd(const u32 *a, u64 n): compare, then reduce what is odd */
         function sve_sum_odd
         mov     x4, #0
         dup     z2.d, #0
@@ -181,7 +181,7 @@
         fmov    x0, d2
         ret
 
-        /* u64 sve_fadda(const u32 *a, u64 n): strictly ordered single-precision sum, starting from +0 */
+        /* u64 sve_fadda(const u32 *a, u64 n): strictly ordered single-precision sum */
         function sve_fadda
         mov     x4, #0
         fmov    s2, wzr

@@ -1,6 +1,7 @@
 /*
- * Loops of bench.c: void bench_NAME(u64 n, u64 function). Each makes n hypercalls `function`; bench_empty* are the same
- * loops without the HVC, for calibration. Nothing is touched but X0-X5 and the register that stands for "used FP".
+ * Loops of bench.c: void bench_NAME(u64 n, u64 function). Each makes n hypercalls `function`;
+ * bench_empty* are the same loops without the HVC, for calibration. Nothing is touched but X0-X5
+ * and the register that stands for "used FP".
  */
         .arch   armv8-a+sve
 
@@ -75,8 +76,9 @@ bench_\name:
         bench   empty_sve, add z0.s, z0.s, z1.s; nop
 
 /*
- * The bare minimum of a switch: void bench_moves_NAME(u64 n, void *memory) saves and loads every register of one kind n
- * times and does nothing else. The same values come back, the loop's own registers included.
+ * The bare minimum of a switch: void bench_moves_NAME(u64 n, void *memory) saves and loads every
+ * register of one kind n times and does nothing else. The same values come back, the loop's own
+ * registers included.
  */
         .macro  moves name
         .globl  bench_moves_\name

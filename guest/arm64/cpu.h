@@ -53,6 +53,7 @@ _Static_assert(offsetof(struct frame, far) == FRAME_FAR, "vectors.S");
 /* What start.S found in a fresh vCPU before it changed anything. */
 struct reset_regs {
     u64 cpacr, sctlr, tpidr_el0, tpidrro_el0, tpidr_el1, contextidr;
+    u64 x; /* X1 to X30, ORed */
 };
 
 /* How an expected exception is answered. */

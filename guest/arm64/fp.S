@@ -1,6 +1,7 @@
 /*
- * All registers of the FP units to and from memory, without disturbing one of them: storing leaves every register as
- * it was, so a scenario can look at its pattern in memory as often as it likes. Prototypes: fp.h.
+ * All registers of the FP units to and from memory, without disturbing one of them: storing leaves
+ * every register as it was, so a scenario can look at its pattern in memory as often as it likes.
+ * Prototypes: fp.h.
  */
         .arch   armv8-a+sve
 
@@ -42,7 +43,7 @@
         .endr
         ret
 
-/* void sve_store_p(u8 *p): P0-P15, then FFR, which can be read only through a predicate: P0 is put back */
+/* void sve_store_p(u8 *p): P0-P15, then FFR, which is read through P0; P0 is put back */
         function sve_store_p
         .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
         str     p\n, [x0, #\n, mul vl]

@@ -3,9 +3,9 @@
  * yields, and the other vCPUs and VMs write patterns of their own (BUGS 1, 18, 25, 26; `exits` adds
  * 20 and 28).
  *
- * hold=N asks for N preemptions (FERMATA_STAT_PREEMPTIONS) of the main cases; the others, the
- * shorter vector lengths get N/8. Storing the registers does not disturb them, so each case loads
- * its pattern once and looks many times.
+ * hold=N asks for N preemptions (FERMATA_STAT_PREEMPTIONS) of the two main cases; the others get
+ * N/8. Storing the registers does not disturb them, so each case loads its pattern once and looks
+ * many times.
  */
 #include "guest/arm64/scenarios.h"
 #include "guest/arm64/fp.h"

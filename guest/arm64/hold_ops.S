@@ -1,12 +1,17 @@
 /*
- * Parts of `hold` that C cannot write: general registers and flags under preemption, and FP registers held at EL0.
+ * Parts of `hold` that C cannot write: general registers and flags under preemption, and FP
+ * registers held at EL0.
  */
+#define REGISTERS 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, \
+                  21, 22, 23, 24, 25, 26, 27, 28, 29, 30
+
         .arch   armv8-a+sve
 
         .text
 /*
- * u64 gpr_hold(u64 count, u64 seed): X2 to X30 and NZCV hold values made from seed while X0 counts down; nothing but the
- * counter changes meanwhile. Returns a mask of the registers that differ afterwards, bit 31 = NZCV.
+ * u64 gpr_hold(u64 count, u64 seed): X2 to X30 and NZCV hold values made from seed while X0 counts
+ * down; nothing but the counter changes meanwhile. Returns a mask of the registers that differ
+ * afterwards, bit 31 = NZCV.
  */
         .globl  gpr_hold
         .balign 16
@@ -18,7 +23,7 @@ gpr_hold:
         stp     x25, x26, [sp, #64]
         stp     x27, x28, [sp, #80]
         str     x1, [sp, #96]
-        .irp    n, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30
+        .irp    n, REGISTERS
         add     x\n, x1, #\n * 101
         .endr
         and     x1, x1, #0xf0000000
@@ -33,7 +38,7 @@ gpr_hold:
         orr     x0, x0, x1, lsl #2
         and     x0, x0, #0x80000000
         ldr     x1, [sp, #96]
-        .irp    n, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30
+        .irp    n, REGISTERS
         sub     x\n, x\n, #\n * 101
         cmp     x\n, x1
         b.eq    2f
@@ -49,8 +54,8 @@ gpr_hold:
         ret
 
 /*
- * u64 el0_hold_v(const struct el0_hold *), el0_hold_z: run at EL0. Load everything, spin, store everything.
- * struct el0_hold: spins, z in, p in, z out, p out; the addresses are EL0's.
+ * u64 el0_hold_v(const struct el0_hold *), el0_hold_z: run at EL0. Load everything, spin, store
+ * everything. struct el0_hold: spins, z in, p in, z out, p out; the addresses are EL0's.
  */
         .globl  el0_hold_v, el0_hold_z
         .balign 16

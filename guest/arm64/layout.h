@@ -15,10 +15,9 @@
 #define STACK_SIZE  (1 << STACK_SHIFT)
 
 /* struct cpu, as start.S fills it (cpu.h asserts the offsets). */
-#define CPU_INDEX 0
-#define CPU_RESET                                                                                  \
-    8 /* CPACR_EL1, SCTLR_EL1, TPIDR_EL0, TPIDRRO_EL0, TPIDR_EL1, CONTEXTIDR_EL1 as found */
-#define CPU_ASM_BYTES 56
+#define CPU_INDEX     0
+#define CPU_RESET     8 /* struct reset_regs */
+#define CPU_ASM_BYTES 64
 
 /* struct frame, as vectors.S fills it. */
 #define FRAME_SP    248

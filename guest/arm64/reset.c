@@ -9,7 +9,7 @@
 
 struct reset_state {
     struct fp_image image;
-    u64 zcr;
+    u64 zcr, sp_el0, amair, afsr, cntkctl;
 };
 static struct reset_state states[MAX_CPUS];
 
@@ -18,6 +18,10 @@ static void reset_dump(void *argument)
 {
     struct reset_state *s = argument;
 
+    s->sp_el0 = sysreg_read(sp_el0);
+    s->amair = sysreg_read(amair_el1);
+    s->afsr = sysreg_read(afsr0_el1) | sysreg_read(afsr1_el1);
+    s->cntkctl = sysreg_read(cntkctl_el1);
     fp_open();
     s->image.fpcr = fpcr_read();
     s->image.fpsr = fpsr_read();
@@ -54,12 +58,17 @@ static void check(u32 vcpu, const char *when)
     const struct reset_regs *r = &cpu_at(vcpu)->reset;
     u32 vl = s->image.vl;
 
+    check_value(r->x, "X1 to X30", vcpu, when);
     check_value(r->cpacr, "CPACR_EL1", vcpu, when);
     check_value(r->sctlr & 5, "SCTLR_EL1.{M,C}", vcpu, when);
     check_value(r->tpidr_el0, "TPIDR_EL0", vcpu, when);
     check_value(r->tpidrro_el0, "TPIDRRO_EL0", vcpu, when);
     check_value(r->tpidr_el1, "TPIDR_EL1", vcpu, when);
     check_value(r->contextidr, "CONTEXTIDR_EL1", vcpu, when);
+    check_value(s->sp_el0, "SP_EL0", vcpu, when);
+    check_value(s->amair, "AMAIR_EL1", vcpu, when);
+    check_value(s->afsr, "AFSR0_EL1 or AFSR1_EL1", vcpu, when);
+    check_value(s->cntkctl, "CNTKCTL_EL1", vcpu, when);
     check_value(s->image.fpcr, "FPCR", vcpu, when);
     check_value(s->image.fpsr, "FPSR", vcpu, when);
     if (!vl) {
@@ -83,6 +92,8 @@ static void soil_and_go_off(void *argument)
     fp_image_load(&pattern[i]);
     sysreg_write(tpidr_el0, 0x5eed);
     sysreg_write(tpidr_el1, 0x5eed);
+    sysreg_write(sp_el0, 0x5eed0);
+    sysreg_write(amair_el1, 0x5eed);
     psci(PSCI_CPU_OFF, 0, 0, 0);
     panic("CPU_OFF does not return");
 }

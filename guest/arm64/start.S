@@ -1,9 +1,10 @@
 /*
- * Entry of the arm64 guest. Linux's arm64 boot protocol (Documentation/arch/arm64/booting.rst): X0 = physical
- * address of the device tree, MMU off, EL1, interrupts masked, loaded at a multiple of 2 MiB.
+ * Entry of the arm64 guest. Linux's arm64 boot protocol (Documentation/arch/arm64/booting.rst): X0
+ * = physical address of the device tree, MMU off, EL1, interrupts masked, loaded at a multiple of 2
+ * MiB.
  *
- * The MMU goes on before anything else is written: with it off every access is Device memory, where the compiler's
- * unaligned accesses fault, and stores would bypass the caches.
+ * The MMU goes on before anything else is written: with it off every access is Device memory, where
+ * the compiler's unaligned accesses fault, and stores would bypass the caches.
  */
 #include "guest/arm64/layout.h"
 
@@ -22,7 +23,20 @@ _start:
         .long   0
 
         .text
+        /* X23 = everything found in X1 to X30: the boot protocol and PSCI give zero, or nothing at all. */
+        .macro  fold_registers
+        orr     x1, x1, x2
+        .irp    n, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24
+        orr     x1, x1, x\n
+        .endr
+        .irp    n, 25, 26, 27, 28, 29, 30
+        orr     x1, x1, x\n
+        .endr
+        mov     x23, x1
+        .endm
+
 primary_entry:
+        fold_registers
         mov     x20, x0
         bl      build_table
         mov     x21, #0                 /* index of this vCPU */
@@ -37,7 +51,7 @@ primary_entry:
         stp     xzr, xzr, [x0], #16
         b       1b
 
-        /* R_AARCH64_RELATIVE (0x403) is the only kind a static PIE without symbols has; another one stops here. */
+        /* R_AARCH64_RELATIVE (0x403) is all a static PIE has; another kind stops here. */
 2:      adrp    x0, _start
         adrp    x1, __rela_start
         add     x1, x1, :lo12:__rela_start
@@ -63,6 +77,7 @@ primary_entry:
  */
         .globl  secondary_entry
 secondary_entry:
+        fold_registers
         mov     x21, x0
         bl      mmu_on
         bl      own_stack
@@ -70,7 +85,8 @@ secondary_entry:
         b       .
 
 /*
- * Take the stack of vCPU X21 and note there, before anything changes them, registers as they were found.
+ * Take the stack of vCPU X21 and note there, before anything changes them, registers as they were
+ * found.
  */
 own_stack:
         adrp    x0, stacks
@@ -86,6 +102,7 @@ own_stack:
         mrs     x3, tpidr_el1
         mrs     x4, contextidr_el1
         stp     x3, x4, [x0, #CPU_RESET + 32]
+        str     x23, [x0, #CPU_RESET + 48]
         add     x0, x0, #CPU_ASM_BYTES  /* the rest of the stack and struct cpu start as zero */
         mov     x1, sp
 1:      str     xzr, [x0], #8
@@ -99,22 +116,21 @@ own_stack:
         ret
 
 /*
- * One table of 512 blocks of 1 GiB (39-bit addresses): gigabyte 0 is Device memory, the Image's own and the one
- * after it are Normal memory for EL1, and once more for EL0 at EL0_ALIAS. Everything else is not mapped.
+ * One table of 512 blocks of 1 GiB (39-bit addresses): gigabyte 0 is Device memory, the Image's own
+ * and the one after it are Normal memory for EL1, and once more for EL0 at EL0_ALIAS. Everything
+ * else is not mapped.
  */
 #define DESC_BLOCK  0x1
 #define DESC_AF     (1 << 10)
 #define DESC_SH     (3 << 8)
 #define DESC_EL0    (1 << 6)
 #define DESC_NORMAL (1 << 2)
-#define DESC_UXN    (1 << 54)
-#define DESC_PXN    (1 << 53)
 
 build_table:
         adrp    x0, table
         add     x1, x0, #4096
         mov     x2, x0
-1:      dc      ivac, x2                /* the loader left no dirty line here; drop stale clean ones */
+1:      dc      ivac, x2                /* no line here is dirty; drop stale ones */
         add     x2, x2, #16
         cmp     x2, x1
         b.lo    1b
@@ -167,7 +183,7 @@ mmu_on:
         mov     x2, #5
         cmp     x1, x2
         csel    x1, x1, x2, lo
-        ldr     x0, =0x80993519         /* TG1 4K, EPD1, T1SZ 25, SH0 inner, ORGN0 and IRGN0 write-back, T0SZ 25 */
+        ldr     x0, =0x80993519         /* TG1 4K, EPD1, T1SZ 25, SH0, ORGN0, IRGN0, T0SZ 25 */
         orr     x0, x0, x1, lsl #32
         msr     tcr_el1, x0
         isb

@@ -71,8 +71,9 @@ trap_entry:
         eret
 
 /*
- * u64 el0_call(entry, stack, function, argument): run `function(argument)` at EL0. All addresses are those EL0 uses
- * (EL0_ALIAS higher); `entry` is el0_stub's. The function's result comes back by SVC, through el0_exit.
+ * u64 el0_call(entry, stack, function, argument): run `function(argument)` at EL0. All addresses
+ * are those EL0 uses (EL0_ALIAS higher); `entry` is el0_stub's. The function's result comes back by
+ * SVC, through el0_exit.
  */
         .globl  el0_call
 el0_call:
