@@ -49,8 +49,8 @@ reasons=()
 want() { # want PACKAGE WHY TEST...: note the package unless the test succeeds
     local package=$1 why=$2
     shift 2
-    "$@" >/dev/null 2>&1 && return
-    case " ${packages[*]-} " in *" $package "*) return ;; esac
+    "$@" >/dev/null 2>&1 && return 0
+    case " ${packages[*]-} " in *" $package "*) return 0 ;; esac
     packages+=("$package")
     reasons+=("$package: $why")
 }
