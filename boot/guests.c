@@ -1,27 +1,20 @@
 /* The kernels that the config names, into memory. */
 #include "boot/boot.h"
-#include "arch/arch.h"
 #include "hv/console.h"
 
 #define KERNEL_MAX MiB(64)
 
-/* "fermata.conf:LINE: [vm.NAME] " in front, so that the reader finds the place. */
+/* The hypervisor says it when it refuses the VM, with the VM's name and line in front. */
 PRINTF_LIKE(2, 3) static void refuse(struct boot_vm *vm, const char *fmt, ...)
 {
     va_list args;
-    int used;
 
-    if (vm->line)
-        used = format_text(vm->error, sizeof(vm->error), "fermata.conf:%u: [vm.%s] ", vm->line,
-                           vm->name);
-    else
-        used = format_text(vm->error, sizeof(vm->error), "built-in config: [vm.%s] ", vm->name);
     va_start(args, fmt);
-    format_text_v(vm->error + used, sizeof(vm->error) - (size_t)used, fmt, args);
+    format_text_v(vm->error, sizeof(vm->error), fmt, args);
     va_end(args);
 }
 
-static bool read_kernel(const struct volume *volume, struct boot_vm *vm)
+static void read_kernel(const struct volume *volume, struct boot_vm *vm)
 {
     void *data = NULL;
     EFI_STATUS status = volume_read(volume, vm->kernel, KERNEL_MAX, &data, &vm->image_bytes);
@@ -41,12 +34,10 @@ static bool read_kernel(const struct volume *volume, struct boot_vm *vm)
                boot_status_text(status));
     else if (!vm->image_bytes)
         refuse(vm, "kernel '%.100s' is empty; copy it again", vm->kernel);
-    if (vm->error[0]) {
+    if (vm->error[0])
         vm->image_bytes = 0;
-        return false;
-    }
-    vm->image = (u64)data;
-    return true;
+    else
+        vm->image = (u64)data;
 }
 
 /* A file that several VMs name is in memory once. */
@@ -62,23 +53,15 @@ static bool share_kernel(const struct boot_config *config, struct boot_vm *vm)
     return false;
 }
 
+/* Whether it is a kernel at all is for vm_create() to say: it looks at the image itself. */
 static void load(const struct volume *volume, const struct boot_config *config, struct boot_vm *vm)
 {
-    char why[BOOT_TEXT];
-
-    if (!(vm->cpus & (BIT(MAX_CPUS) - 1))) {
-        refuse(vm,
-               "cpus names none of the CPUs that Fermata runs on; this release uses CPU 0 only");
-        return;
-    }
     if (!strcmp(vm->kernel, "builtin")) {
         vm->image = (u64)builtin_guest;
         vm->image_bytes = (u64)(builtin_guest_end - builtin_guest);
-    } else if (!share_kernel(config, vm) && !read_kernel(volume, vm)) {
-        return;
+    } else if (!share_kernel(config, vm)) {
+        read_kernel(volume, vm);
     }
-    if (!arch_image_check((const void *)vm->image, vm->image_bytes, vm->memory, why, sizeof(why)))
-        refuse(vm, "kernel '%.60s': %s", vm->kernel, why);
 }
 
 void guests_load(const struct volume *volume, struct boot_config *config)

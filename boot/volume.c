@@ -80,19 +80,32 @@ static EFI_STATUS read_file(EFI_FILE_HANDLE file, u64 max, void **data, u64 *byt
     return EFI_SUCCESS;
 }
 
+/*
+ * The firmware's way to write a path: UCS-2, one backslash between names. Some file systems take an
+ * empty name, as in "\\a" with two, for the directory itself, so runs of separators become one.
+ */
+static void widen(const char *path, CHAR16 *wide, size_t room)
+{
+    size_t n = 0;
+
+    for (; *path && n < room - 1; path++) {
+        CHAR16 c = (CHAR16)(*path == '/' ? '\\' : *path);
+        if (c != '\\' || !n || wide[n - 1] != '\\')
+            wide[n++] = c;
+    }
+    wide[n] = 0;
+}
+
 EFI_STATUS volume_read(const struct volume *volume, const char *path, u64 max, void **data,
                        u64 *bytes)
 {
     CHAR16 wide[BOOT_TEXT];
     EFI_FILE_HANDLE file;
-    size_t n = 0;
 
     *bytes = 0;
     if (!volume->root)
         return EFI_NOT_FOUND;
-    for (; path[n] && n < ARRAY_SIZE(wide) - 1; n++)
-        wide[n] = (CHAR16)(path[n] == '/' ? '\\' : path[n]);
-    wide[n] = 0;
+    widen(path, wide, ARRAY_SIZE(wide));
     EFI_STATUS status = volume->root->Open(volume->root, &file, wide, EFI_FILE_MODE_READ, 0);
     if (EFI_ERROR(status))
         return status;
