@@ -44,7 +44,9 @@ struct arch_vcpu {
     u64 pstate; /* SPSR_EL2 */
     u64 esr;    /* of the last exit */
     u64 el1[EL1_REGISTERS];
-    u64 vmpidr; /* MPIDR_EL1 as the guest reads it */
+    u64 vmpidr;   /* MPIDR_EL1 as the guest reads it */
+    u64 cntp_ctl; /* the physical timer is emulated: it never fires, but its registers work */
+    u64 cntp_cval;
 };
 
 struct pl011;

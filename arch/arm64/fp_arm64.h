@@ -1,0 +1,22 @@
+/* What arch/arm64 shares of its FP code: fp.c, fp_debug.c, selftest.c, init. */
+#ifndef FERMATA_FP_ARM64_H
+#define FERMATA_FP_ARM64_H
+
+#include "hv/fp.h"
+#include "hv/pcpu.h"
+
+/* The self-test found an instruction that a closed gate lets through: contexts are loaded eagerly.
+ */
+extern bool fp_gate_incomplete;
+
+/* CPTR_EL2 with every gate closed, in the format of HCR_EL2.E2H as it is. */
+u64 fp_cptr_closed(void);
+
+/* Opens the gate for exactly `units` on this CPU and synchronises, so that EL2 itself may use them.
+ */
+void fp_open(struct pcpu *cpu, fp_units units);
+
+/* ZCR_EL2.LEN for a vector length in bytes; the SVE gate must be open. */
+void fp_set_vl(struct pcpu *cpu, u32 vl);
+
+#endif

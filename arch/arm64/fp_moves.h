@@ -1,0 +1,41 @@
+/*
+ * The only routines of the hypervisor that touch FP and vector registers (fp_moves.S, I8). The
+ * gates they need must be open at EL2, and the context synchronised, before they are called. Z, P
+ * and FFR are moved at the length ZCR_EL2.LEN gives.
+ */
+#ifndef FERMATA_FP_MOVES_H
+#define FERMATA_FP_MOVES_H
+
+#include "hv/base.h"
+
+/* V0-V31, 512 bytes, 16-byte aligned. FPSIMD gate. */
+void vec_save_v(void *v);
+void vec_load_v(const void *v);
+
+/* Z0-Z31 at `z`; P0-P15 and FFR at `p`. FPSIMD and SVE gates. */
+void vec_save_z(void *z, void *p);
+void vec_load_z(const void *z, const void *p);
+
+/* V0-V31 := 0: where the SVE gate is open all of Z0-Z31. FPCR and FPSR := 0. */
+void vec_scrub_v(void);
+
+/* P0-P15 and FFR := 0. FPSIMD and SVE gates. */
+void vec_scrub_p(void);
+
+/* FPSR in the low, FPCR in the high half. FPSIMD gate. */
+u64 vec_status(void);
+void vec_status_set(u64 fpsr_fpcr);
+
+/*
+ * Bits that are set above bit 127 of any Z register, in any P or in FFR: 0 means that FPSIMD may be
+ * opened alone (I6). `scratch` holds two Z registers; all registers are as before on return.
+ */
+u64 vec_uppers(void *scratch);
+
+/* ORs all of V0-V31: 0 means they are zero. `scratch`: 32 bytes. FPSIMD gate. */
+u64 vec_any_v(void *scratch);
+
+/* The vector length in bytes. SVE gate. */
+u64 vec_rdvl(void);
+
+#endif

@@ -1,0 +1,23 @@
+/* GICv3 (IHI 0069): just enough for this CPU's own timer interrupt. */
+#ifndef FERMATA_GIC_H
+#define FERMATA_GIC_H
+
+#include "hv/base.h"
+
+struct boot_info;
+struct pcpu;
+
+#define GIC_SPURIOUS    1020u /* and above: no interrupt */
+#define GIC_CNTHP_INTID 26u   /* PPI of the EL2 physical timer (BSA, and QEMU virt) */
+
+/* Finds distributor and redistributors in the MADT or the device tree, and maps them. */
+void gic_find(const struct boot_info *info);
+
+/* Distributor, this CPU's redistributor and its CPU interface: all off but CNTHP. */
+void gic_init(struct pcpu *cpu);
+
+/* The interrupt that is pending, now active; gic_end() ends it. */
+u32 gic_take(void);
+void gic_end(u32 intid);
+
+#endif

@@ -1,0 +1,51 @@
+/*
+ * How the FP state of a context lies in its area. Pure: the same code runs in the host tests.
+ *
+ *   FPSIMD form: header, V0-V31                              528 bytes
+ *   SVE form:    header, Z0-Z31, P0-P15, FFR at one length   64 + 34.125 * VL
+ *
+ * An image says itself which form it has, so a larger area may hold the smaller form: a context
+ * whose upper halves, predicates and FFR are all zero is saved as FPSIMD whatever it has used
+ * before, and that is what lets FPSIMD be opened alone (I6). A zeroed area is a valid image: the
+ * reset state.
+ */
+#ifndef FERMATA_VEC_LAYOUT_H
+#define FERMATA_VEC_LAYOUT_H
+
+#include "hv/base.h"
+
+enum vec_form { VEC_FPSIMD, VEC_SVE };
+
+struct vec_header {
+    u32 form; /* enum vec_form */
+    u32 vl;   /* of the SVE form, bytes */
+    u64 fpsr_fpcr;
+};
+
+#define VEC_V_OFFSET 16u /* V0 of the FPSIMD form: right behind the header, 16-byte aligned */
+#define VEC_Z_OFFSET 64u /* Z0 of the SVE form: on a cache line */
+#define VEC_VL_MIN   16u
+#define VEC_VL_MAX   256u
+#define VEC_V_BYTES  512u
+
+_Static_assert(sizeof(struct vec_header) == VEC_V_OFFSET, "V registers follow the header");
+
+/* What an area must hold for a form at `vl` bytes of vector length (ignored for FPSIMD). */
+size_t vec_bytes(enum vec_form form, u32 vl);
+
+/* Where P0 lies in the SVE form; P registers are vl / 8 bytes each, FFR is the 17th. */
+size_t vec_p_offset(u32 vl);
+
+/* Bytes that a load or a save of the form moves between registers and memory, FPSR and FPCR too. */
+size_t vec_moved(enum vec_form form, u32 vl);
+
+/* Copies the image in `from` to `to`, which is zeroed and at least as large as the image. */
+void vec_relayout(const void *from, void *to);
+
+/*
+ * The largest vector length of `lengths` (bit n: 16 * (n + 1) bytes) that is not above `bytes`; 0
+ * if there is none.
+ */
+u32 vec_round_down(u32 lengths, u32 bytes);
+
+#endif
