@@ -8,12 +8,11 @@ struct pcpu;
 struct vcpu;
 
 struct arch_pcpu {
-    u64 cptr_closed;     /* CPTR_EL2 with every gate closed, in this CPU's format (E2H) */
-    u64 cptr_now;        /* what CPTR_EL2 holds */
-    u64 zcr_el2;         /* what ZCR_EL2 holds: only written when it changes */
-    u64 mpidr;           /* physical, MPIDR_EL1 */
-    struct vcpu *loaded; /* whose EL1 registers this CPU holds; NULL: no one's */
-    u64 gicr;            /* this CPU's redistributor frame */
+    u64 cptr_closed; /* CPTR_EL2 with every gate closed, in this CPU's format (E2H) */
+    u64 cptr_now;    /* what CPTR_EL2 holds */
+    u64 zcr_el2;     /* what ZCR_EL2 holds: only written when it changes */
+    u64 mpidr;       /* physical, MPIDR_EL1 */
+    u64 gicr;        /* this CPU's redistributor frame */
 };
 
 /* The struct pcpu of the CPU that asks: TPIDR_EL2, set by arch_init(). */

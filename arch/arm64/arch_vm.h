@@ -3,6 +3,7 @@
 #define FERMATA_ARCH_VM_H
 
 #include "hv/base.h"
+#include "hv/pl011.h"
 #include "arch_fp.h"
 
 /*
@@ -49,8 +50,6 @@ struct arch_vcpu {
     u64 cntp_cval;
 };
 
-struct pl011;
-
 struct arch_vm {
     u64 vttbr;          /* VTTBR_EL2: stage-2 root and VMID */
     u64 *stage2;        /* root table(s) */
@@ -58,7 +57,7 @@ struct arch_vm {
     u32 last_vcpu;      /* whose translations the TLB may hold under this VMID */
     u32 vpidr;          /* MIDR_EL1 as the guest reads it */
     bool smc_said;      /* one line per VM about each thing refused */
-    struct pl011 *uart; /* at 0x0900_0000; hv/pl011.h */
+    struct pl011 uart; /* at 0x0900_0000; hv/pl011.h */
     struct arch_fp_config fp;
 };
 

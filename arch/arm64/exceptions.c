@@ -70,17 +70,15 @@ NORETURN void exception_fatal(const struct crash_frame *f, u64 slot)
     size_t at = 0;
 
     for (u32 n = 0; n < 31; n++)
-        at += (size_t)format_text(text + at, sizeof(text) - at, "x%-2u %016lx%s", n,
-                                  (unsigned long)f->x[n], n % 4 == 3 ? "\n" : "  ");
+        at += (size_t)format_text(text + at, sizeof(text) - at, "x%-2u %016lx%s", n, f->x[n],
+                                  n % 4 == 3 ? "\n" : "  ");
     format_text(text + at, sizeof(text) - at,
                 "sp  %016lx\npc  %016lx  pstate %08lx  esr %08lx  far %016lx\n"
                 "hcr %016lx  cptr %08lx  sctlr %08lx\n",
-                (unsigned long)f->sp, (unsigned long)f->pc, (unsigned long)f->pstate,
-                (unsigned long)f->esr, (unsigned long)f->far, (unsigned long)sysreg_read(hcr_el2),
-                (unsigned long)sysreg_read(cptr_el2), (unsigned long)sysreg_read(sctlr_el2));
-    panic_exception(f->pc, f->x[29], text, "%s%s at EL2%s (FAR %#lx)%s", kinds[slot & 3],
-                    esr_text(f->esr), is_abort(f->esr) ? fault_text(f->esr) : "",
-                    (unsigned long)f->far,
+                f->sp, f->pc, f->pstate, f->esr, f->far, sysreg_read(hcr_el2),
+                sysreg_read(cptr_el2), sysreg_read(sctlr_el2));
+    panic_exception(f->pc, f->x[29], text, "%s%s at EL2%s (FAR 0x%lx)%s", kinds[slot & 3],
+                    esr_text(f->esr), is_abort(f->esr) ? fault_text(f->esr) : "", f->far,
                     slot < 4 || slot > 7 ? ", by a vector that cannot be taken" : "");
 }
 

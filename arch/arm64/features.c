@@ -56,6 +56,7 @@ void features_find(void)
         .mpam = field(pfr0, 40) != 0,
         .amu = field(pfr0, 44) != 0,
         .lor = field(mmfr1, 16) != 0,
+        .pan = field(mmfr1, 20) != 0,
         .vmid16 = field(mmfr1, 4) == 2,
         .e2h0 = (sysreg_read(ID_AA64MMFR4_EL1) >> 24 & 15) == 0,
         .pa_bits = physical_bits(field(mmfr0, 0)),

@@ -22,6 +22,7 @@ struct arm64_features {
     bool lor;        /* FEAT_LOR */
     bool mte;        /* FEAT_MTE */
     bool fgt2;       /* FEAT_FGT2 */
+    bool pan;        /* FEAT_PAN */
     bool vmid16;     /* 16-bit VMIDs */
     bool e2h0;       /* HCR_EL2.E2H may be 0: absent means FEAT_E2H0 is not implemented */
     u32 pa_bits;     /* ID_AA64MMFR0_EL1.PARange, at most 48 */

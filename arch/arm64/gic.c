@@ -12,12 +12,13 @@
 #include "mmu.h"
 #include "sysreg.h"
 
-#define GICD_CTLR        0x0000u
-#define GICD_TYPER       0x0004u
-#define GICD_ICENABLER   0x0180u
-#define GICD_BYTES       0x10000u
-#define CTLR_ENABLE_GRP1 BIT(1) /* EnableGrp1A seen from Non-secure, EnableGrp1 without Security   \
-                                 */
+#define GICD_CTLR      0x0000u
+#define GICD_TYPER     0x0004u
+#define GICD_ICENABLER 0x0180u
+#define GICD_BYTES     0x10000u
+#define CTLR_ENABLE_GRP1                                                                           \
+    BIT(1) /* EnableGrp1A seen from Non-secure, EnableGrp1 without Security                        \
+            */
 #define CTLR_ARE          BIT(4)
 #define CTLR_RWP          BIT(31)
 #define GICR_CTLR         0x0000u
@@ -60,7 +61,7 @@ static void wait_clear(u64 address, u64 bit, const char *what)
         if (!(read32(address) & bit))
             return;
     }
-    panic("the GIC does not answer (%s at %#lx)", what, (unsigned long)address);
+    panic("the GIC does not answer (%s at 0x%lx)", what, address);
 }
 
 static bool find_in_fdt(const struct boot_info *info)
@@ -111,7 +112,7 @@ static u64 own_redistributor(u64 mpidr)
             break;
         at += typer & TYPER_VLPIS ? 2 * GICR_FRAMES : GICR_FRAMES;
     }
-    panic("the GIC has no redistributor for this CPU (MPIDR_EL1 %#lx)", (unsigned long)mpidr);
+    panic("the GIC has no redistributor for this CPU (MPIDR_EL1 0x%lx)", mpidr);
 }
 
 static void distributor_init(void)

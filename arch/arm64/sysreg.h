@@ -74,6 +74,7 @@
 /* HCR_EL2 bits. */
 #define HCR_VM     BIT(0)
 #define HCR_SWIO   BIT(1)
+#define HCR_PTW    BIT(2)
 #define HCR_FMO    BIT(3)
 #define HCR_IMO    BIT(4)
 #define HCR_AMO    BIT(5)
@@ -91,7 +92,9 @@
 #define HCR_E2H    BIT(34)
 #define HCR_TLOR   BIT(35)
 #define HCR_TERR   BIT(36)
+#define HCR_TEA    BIT(37)
 #define HCR_FWB    BIT(46)
+#define HCR_TID5   BIT(58)
 
 /* CPTR_EL2 with E2H=0: a 1 traps. Bits 13, 9 and 7:0 are RES1; TSM and TZ are RES1 without them. */
 #define CPTR_RES1  0x32ffull
@@ -146,6 +149,7 @@ enum esr_ec {
 #define PSTATE_SS   BIT(21)
 #define PSTATE_PAN  BIT(22)
 #define PSTATE_SSBS BIT(12)
+#define PSTATE_DIT  BIT(24)
 #define PSTATE_NZCV (15ull << 28)
 
 /* The guest's CPACR_EL1 and ZCR_EL1. ZCR needs CPTR_EL2.TZ / ZEN open, and an ISB after that. */
