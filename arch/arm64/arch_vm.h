@@ -48,15 +48,16 @@ struct arch_vcpu {
     u64 vmpidr;   /* MPIDR_EL1 as the guest reads it */
     u64 cntp_ctl; /* the physical timer is emulated: it never fires, but its registers work */
     u64 cntp_cval;
+    u64 vdisr; /* FEAT_RAS: what the guest's DISR_EL1 is while HCR_EL2.AMO=1 */
 };
 
 struct arch_vm {
-    u64 vttbr;          /* VTTBR_EL2: stage-2 root and VMID */
-    u64 *stage2;        /* root table(s) */
-    u32 stage2_pages;   /* concatenated root tables */
-    u32 last_vcpu;      /* whose translations the TLB may hold under this VMID */
-    u32 vpidr;          /* MIDR_EL1 as the guest reads it */
-    bool smc_said;      /* one line per VM about each thing refused */
+    u64 vttbr;         /* VTTBR_EL2: stage-2 root and VMID */
+    u64 *stage2;       /* root table(s) */
+    u32 stage2_pages;  /* concatenated root tables */
+    u32 last_vcpu;     /* whose translations the TLB may hold under this VMID */
+    u32 vpidr;         /* MIDR_EL1 as the guest reads it */
+    bool smc_said;     /* one line per VM about each thing refused */
     struct pl011 uart; /* at 0x0900_0000; hv/pl011.h */
     struct arch_fp_config fp;
 };

@@ -64,6 +64,18 @@ void fp_set_vl(struct pcpu *cpu, u32 vl)
     isb();
 }
 
+void fp_init_cpu(struct pcpu *cpu)
+{
+    fp_open(cpu, FP_UNIT_FPSIMD | (features.sve ? FP_UNIT_SVE : 0u));
+    if (features.sve) {
+        cpu->arch.zcr_el2 = ~0ull; /* unknown: what fp_set_vl() compares with */
+        fp_set_vl(cpu, features.sve_vl);
+        vec_scrub_p();
+    }
+    vec_scrub_v();
+    fp_open(cpu, 0);
+}
+
 static struct vec_header *header(const struct fp_ctx *fp)
 {
     return fp->area.base;

@@ -12,6 +12,9 @@ extern bool fp_gate_incomplete;
 /* CPTR_EL2 with every gate closed, in the format of HCR_EL2.E2H as it is. */
 u64 fp_cptr_closed(void);
 
+/* Everything to INIT at the machine's longest vectors: what the firmware left is no guest's. */
+void fp_init_cpu(struct pcpu *cpu);
+
 /* Opens the gate for exactly `units` on this CPU and synchronises, so that EL2 itself may use them.
  */
 void fp_open(struct pcpu *cpu, fp_units units);

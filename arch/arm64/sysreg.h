@@ -23,8 +23,8 @@
     })
 #define sysreg_write(reg, value)                                                                   \
     do {                                                                                           \
-        u64 value_ = (value);                                                                      \
-        __asm__ volatile("msr " SYSREG_STR(reg) ", %0" : : "r"(value_) : "memory");                \
+        u64 written_ = (value);                                                                    \
+        __asm__ volatile("msr " SYSREG_STR(reg) ", %0" : : "r"(written_) : "memory");              \
     } while (0)
 
 #define isb()      __asm__ volatile("isb" : : : "memory")
@@ -49,8 +49,7 @@
 #define HDFGWTR_EL2 S3_4_C3_C1_5
 #define HAFGRTR_EL2 S3_4_C3_C1_6
 #define MPAM2_EL2   S3_4_C10_C5_0
-#define MPAM1_EL1   S3_0_C10_C5_0
-#define TRFCR_EL2   S3_4_C1_C2_1
+#define VDISR_EL2   S3_4_C12_C1_1
 
 /* Identification. */
 #define ID_AA64ZFR0_EL1  S3_0_C0_C4_4

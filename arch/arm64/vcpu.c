@@ -31,6 +31,8 @@ void arch_vcpu_switch_out(struct vcpu *v)
         el1_save_vhe(v);
     else
         el1_save(v);
+    if (features.ras)
+        v->arch.vdisr = sysreg_read(VDISR_EL2);
 }
 
 /*
@@ -47,6 +49,8 @@ void arch_vcpu_switch_in(struct vcpu *v)
         el1_load_vhe(v);
     else
         el1_load(v);
+    if (features.ras)
+        sysreg_write(VDISR_EL2, v->arch.vdisr);
     if (vm->last_vcpu != v->id) {
         if (vm->last_vcpu != LAST_VCPU_NONE) {
             isb();
