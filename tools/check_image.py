@@ -24,7 +24,7 @@ VECTOR = {
         r"|^(?:f(?!isttpq?$)[a-z0-9]+|w?fwait|emms|femms|[fx]?x(?:save|rstor)\w*|v?(?:ld|st)mxcsr|vzero\w+"
         r"|(?:ld|st)tilecfg|tilerelease)\b"),
     "arm64": re.compile(
-        r"(?<![\w.#])(?:v\d+(?:\.|\b)|[bhsdq]\d+\b|[zp]\d+(?:\.|/|\b)|za\b|za\d|zt0)"
+        r"(?<![\w.#])(?:v\d+(?:\.|\b)|[bhsdq](?:[12]?\d|3[01])\b|[zp]\d+(?:\.|/|\b)|za\b|za\d|zt0)"
         r"|^(?:rdvl|rdffr|wrffr|setffr|smstart|smstop|cnt[bhwd]|add[vp]l|ptrue|sqinc\w|uqinc\w)\b"
         r"|\b(?:fpcr|fpsr|fpmr|svcr|svcrsm|svcrza|svcrsmza)\b", re.I),
 }

@@ -27,7 +27,7 @@ static void find_vector_lengths(void)
     for (u32 len = 0; len < 16; len++) {
         sysreg_write(ZCR_EL2, len);
         isb();
-        u32 vl = (u32)vec_rdvl();
+        u32 vl = (u32)fp_move_rdvl();
         features.sve_vls |= 1u << (vl / 16 - 1);
         features.sve_vl = vl;
     }

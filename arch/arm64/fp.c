@@ -70,9 +70,9 @@ void fp_init_cpu(struct pcpu *cpu)
     if (features.sve) {
         cpu->arch.zcr_el2 = ~0ull; /* unknown: what fp_set_vl() compares with */
         fp_set_vl(cpu, features.sve_vl);
-        vec_scrub_p();
+        fp_move_scrub_p();
     }
-    vec_scrub_v();
+    fp_move_scrub_v();
     fp_open(cpu, 0);
 }
 
@@ -146,10 +146,10 @@ size_t arch_fp_load(struct fp_ctx *fp, fp_units units)
         return 0;
     enum vec_form form = (enum vec_form)header(fp)->form;
     if (form == VEC_SVE)
-        vec_load_z(image(fp) + VEC_Z_OFFSET, image(fp) + vec_p_offset(header(fp)->vl));
+        fp_move_load_z(image(fp) + VEC_Z_OFFSET, image(fp) + vec_p_offset(header(fp)->vl));
     else
-        vec_load_v(image(fp) + VEC_V_OFFSET); /* where SVE is open this zeroes the rest of Z */
-    vec_status_set(header(fp)->fpsr_fpcr);
+        fp_move_load_v(image(fp) + VEC_V_OFFSET); /* where SVE is open this zeroes the rest of Z */
+    fp_move_status_set(header(fp)->fpsr_fpcr);
     return vec_moved(form, header(fp)->vl);
 }
 
@@ -161,14 +161,14 @@ size_t arch_fp_save(struct fp_ctx *fp)
     fp_open(arch_this_cpu(), fp->live);
     if (fp->live & FP_UNIT_SVE) {
         fp->arch.zcr_el1 = guest_zcr();
-        if (vec_uppers(image(fp) + VEC_Z_OFFSET))
+        if (fp_move_uppers(image(fp) + VEC_Z_OFFSET))
             form = VEC_SVE;
     }
     if (form == VEC_SVE)
-        vec_save_z(image(fp) + VEC_Z_OFFSET, image(fp) + vec_p_offset(vl));
+        fp_move_save_z(image(fp) + VEC_Z_OFFSET, image(fp) + vec_p_offset(vl));
     else
-        vec_save_v(image(fp) + VEC_V_OFFSET);
-    *header(fp) = (struct vec_header){form, form == VEC_SVE ? vl : 0, vec_status()};
+        fp_move_save_v(image(fp) + VEC_V_OFFSET);
+    *header(fp) = (struct vec_header){form, form == VEC_SVE ? vl : 0, fp_move_status()};
     return vec_moved(form, vl);
 }
 
@@ -180,9 +180,9 @@ void arch_fp_scrub(const struct fp_ctx *fp, fp_units units)
 {
     (void)fp;
     fp_open(arch_this_cpu(), units);
-    vec_scrub_v();
+    fp_move_scrub_v();
     if (units & FP_UNIT_SVE)
-        vec_scrub_p();
+        fp_move_scrub_p();
 }
 
 void arch_fp_gate(struct vcpu *v, fp_units units)

@@ -19,11 +19,11 @@ static bool registers_are(struct pcpu *cpu, bool v_too)
     fp_open(cpu, FP_UNIT_FPSIMD | (features.sve ? FP_UNIT_SVE : 0u));
     if (features.sve) {
         fp_set_vl(cpu, features.sve_vl);
-        bits |= vec_uppers(scratch);
+        bits |= fp_move_uppers(scratch);
         fp_set_vl(cpu, ((u32)zcr + 1) * 16);
     }
     if (v_too)
-        bits |= vec_any_v(scratch) | vec_status();
+        bits |= fp_move_any_v(scratch) | fp_move_status();
     cpu->arch.cptr_now = cptr;
     sysreg_write(cptr_el2, cptr);
     isb();

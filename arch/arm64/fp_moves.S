@@ -43,11 +43,11 @@
     \op q30, q31, [\base, #480]
     .endm
 
-function vec_save_v
+function fp_move_save_v
     pair_v  stp, x0
     ret
 
-function vec_load_v
+function fp_move_load_v
     pair_v  ldp, x0
     ret
 
@@ -65,7 +65,7 @@ function vec_load_v
     .endm
 
 /* FFR goes through a predicate: last when saving, first when loading, and P0 is put back. */
-function vec_save_z
+function fp_move_save_z
     each_v  str_z
     each_p  str_p
     rdffr   p0.b
@@ -73,7 +73,7 @@ function vec_save_z
     ldr     p0, [x1]
     ret
 
-function vec_load_z
+function fp_move_load_z
     ldr     p0, [x1, #16, mul vl]
     wrffr   p0.b
     each_p  ldr_p
@@ -84,7 +84,7 @@ function vec_load_z
     movi    v\n\().2d, #0
     .endm
 
-function vec_scrub_v
+function fp_move_scrub_v
     each_v  zero_v
     msr     fpcr, xzr
     msr     fpsr, xzr
@@ -94,19 +94,19 @@ function vec_scrub_v
     pfalse  p\n\().b
     .endm
 
-function vec_scrub_p
+function fp_move_scrub_p
     each_p  zero_p
     wrffr   p0.b
     ret
 
-function vec_status
+function fp_move_status
     mrs     x0, fpsr
     mrs     x1, fpcr
     orr     x0, x0, x1, lsl #32
     ret
 
 /* A write of FPCR may be expensive, and most contexts have the same. */
-function vec_status_set
+function fp_move_status_set
     lsr     x1, x0, #32
     mov     w0, w0
     msr     fpsr, x0
@@ -124,7 +124,7 @@ function vec_status_set
  * Predicates first: who uses SVE has one set nearly always, so the dear part below is rarely run.
  * PTEST changes only flags, and P0 is written only where it is known to be all zero.
  */
-function vec_uppers
+function fp_move_uppers
     mov     x2, x0
     rdvl    x3, #1
     mov     x0, #1
@@ -159,7 +159,7 @@ function vec_uppers
     orr     v30.16b, v30.16b, v\n\().16b
     .endm
 
-function vec_any_v
+function fp_move_any_v
     mov     x2, x0
     stp     q30, q31, [x2]
     orr     v30.16b, v30.16b, v31.16b
@@ -172,7 +172,7 @@ function vec_any_v
     ldp     q30, q31, [x2]
     ret
 
-function vec_rdvl
+function fp_move_rdvl
     rdvl    x0, #1
     ret
 

@@ -9,33 +9,33 @@
 #include "hv/base.h"
 
 /* V0-V31, 512 bytes, 16-byte aligned. FPSIMD gate. */
-void vec_save_v(void *v);
-void vec_load_v(const void *v);
+void fp_move_save_v(void *v);
+void fp_move_load_v(const void *v);
 
 /* Z0-Z31 at `z`; P0-P15 and FFR at `p`. FPSIMD and SVE gates. */
-void vec_save_z(void *z, void *p);
-void vec_load_z(const void *z, const void *p);
+void fp_move_save_z(void *z, void *p);
+void fp_move_load_z(const void *z, const void *p);
 
 /* V0-V31 := 0: where the SVE gate is open all of Z0-Z31. FPCR and FPSR := 0. */
-void vec_scrub_v(void);
+void fp_move_scrub_v(void);
 
 /* P0-P15 and FFR := 0. FPSIMD and SVE gates. */
-void vec_scrub_p(void);
+void fp_move_scrub_p(void);
 
 /* FPSR in the low, FPCR in the high half. FPSIMD gate. */
-u64 vec_status(void);
-void vec_status_set(u64 fpsr_fpcr);
+u64 fp_move_status(void);
+void fp_move_status_set(u64 fpsr_fpcr);
 
 /*
  * Bits that are set above bit 127 of any Z register, in any P or in FFR: 0 means that FPSIMD may be
  * opened alone (I6). `scratch` holds two Z registers; all registers are as before on return.
  */
-u64 vec_uppers(void *scratch);
+u64 fp_move_uppers(void *scratch);
 
 /* ORs all of V0-V31: 0 means they are zero. `scratch`: 32 bytes. FPSIMD gate. */
-u64 vec_any_v(void *scratch);
+u64 fp_move_any_v(void *scratch);
 
 /* The vector length in bytes. SVE gate. */
-u64 vec_rdvl(void);
+u64 fp_move_rdvl(void);
 
 #endif
