@@ -168,6 +168,8 @@ void background_stop(void)
     u32 cpus = cpus_start();
 
     for (u32 id = 1; id < cpus; id++) {
+        while (!*(volatile u64 *)&holds[id].loops) /* it must have looked at least once */
+            yield();
         holds[id].stop = true;
         cpu_wait(id);
         ok(!holds[id].errors && holds[id].loops,

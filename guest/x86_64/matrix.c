@@ -237,7 +237,11 @@ static bool silent_divps(void)
 void errata_measure(void)
 {
     u64 cr4 = read_cr4();
+    static bool measured;
 
+    if (measured)
+        return;
+    measured = true;
     scratch_prepare();
     errata.emms_never_faults = cell(insn_emms, CR0_NORMAL | CR0_TS, cr4, false) == NO_FAULT;
     insn_fninit(NULL);

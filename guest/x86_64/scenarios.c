@@ -10,5 +10,15 @@ const struct scenario scenarios[] = {
     {"hold", scenario_hold, true},
     {"control", scenario_control, true},
     {"lazy", scenario_lazy, true},
+    {"refuse", scenario_refuse, true},
+    {"bench", scenario_bench, false},
+    /* Bad guests: each ends its VM. */
+    {"triple", scenario_triple, false},
+    {"hc-undef", scenario_hc_undef, false},
+    {"stage2", scenario_stage2, false},
+    {"msr", scenario_msr, false},
+    {"spin-cli", scenario_spin_cli, false},
+    {"halt", scenario_halt, false},
+    {"taskswitch", scenario_taskswitch, false},
     {NULL, NULL, false},
 };

@@ -108,7 +108,6 @@ insn_\name\()_at:
     STUB_RAX vmsave, vmsave
     STUB_RAX invlpga, invlpga
     STUB_RAX cr0_write, mov %rax, %cr0
-    STUB_RAX cr4_write, mov %rax, %cr4
     STUB stgi, stgi
     STUB clgi, clgi
     STUB skinit, skinit
@@ -126,3 +125,59 @@ insn_lmsw:
     STUB out, out %al, $0xf8
     STUB ud2, ud2
     STUB nop, nop
+
+/* The rest is for CPL 0; u64 insn_hypercall_preserves(u64 function): 1 if every register but RAX and RDX came back, x0..xf in each. */
+    .text
+    /* Not in .user: with CR4.SMEP just set, CPL 0 could not fetch the RET there. */
+    STUB_RAX cr4_write, mov %rax, %cr4
+
+    .globl insn_hypercall_preserves
+insn_hypercall_preserves:
+    push %rbx
+    push %rbp
+    push %r12
+    push %r13
+    push %r14
+    push %r15
+    mov %rdi, %rax
+    .irp r, rbx, rcx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15
+    mov $0x0123456789abcdef, %\r
+    .endr
+    not %rbx
+    rol $4, %rcx
+    rol $8, %rbp
+    rol $12, %r8
+    rol $16, %r9
+    rol $20, %r10
+    rol $24, %r11
+    rol $28, %r12
+    rol $32, %r13
+    rol $36, %r14
+    rol $40, %r15
+    vmmcall
+    not %rbx
+    ror $4, %rcx
+    ror $8, %rbp
+    ror $12, %r8
+    ror $16, %r9
+    ror $20, %r10
+    ror $24, %r11
+    ror $28, %r12
+    ror $32, %r13
+    ror $36, %r14
+    ror $40, %r15
+    mov $1, %eax
+    mov $0x0123456789abcdef, %rdx
+    .irp r, rbx, rcx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15
+    cmp %rdx, %\r
+    je 1f
+    xor %eax, %eax
+1:
+    .endr
+    pop %r15
+    pop %r14
+    pop %r13
+    pop %r12
+    pop %rbp
+    pop %rbx
+    ret

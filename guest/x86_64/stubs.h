@@ -89,6 +89,7 @@ STUB(cr0_read);
 STUB(out);
 u64 insn_smsw(void *unused);
 void insn_lmsw(u64 value);
+u64 insn_hypercall_preserves(u64 function);
 STUB(ud2);
 STUB(nop);
 
