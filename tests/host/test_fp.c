@@ -2,7 +2,7 @@
  * The ownership machine, case by case.
  *
  * links: hv/fp.c hv/fp_area.c tests/host/fake/fake.c tests/host/fake/guest.c
- * links: tests/host/fake/world.c tests/host/fake/fake_pages.c
+ * links: tests/host/fake/world.c tests/host/fake/fake_pages.c tests/host/fake/support.c
  */
 #include "fake/world.h"
 

@@ -1,10 +1,10 @@
 /*
  * The allocator of save areas, on pages that each stand alone under ASan.
  *
- * links: hv/fp_area.c tests/host/fake/fake_pages.c tests/host/fake/guest.c tests/host/fake/fake.c
- * links: hv/fp.c
+ * links: hv/fp_area.c tests/host/fake/fake_pages.c tests/host/fake/support.c
  */
 #include "fake/fake.h"
+#include "hv/fp_area.h"
 
 #include <stdarg.h>
 #include <stdio.h>

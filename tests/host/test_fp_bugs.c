@@ -3,7 +3,7 @@
  * elsewhere.
  *
  * links: hv/fp.c hv/fp_area.c tests/host/fake/fake.c tests/host/fake/guest.c
- * links: tests/host/fake/world.c tests/host/fake/fake_pages.c
+ * links: tests/host/fake/world.c tests/host/fake/fake_pages.c tests/host/fake/support.c
  */
 #include "fake/world.h"
 

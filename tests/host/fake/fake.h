@@ -6,7 +6,7 @@
 #ifndef FAKE_H
 #define FAKE_H
 
-#include <setjmp.h>
+#include "support.h"
 #include "arch/arch.h"
 
 /* Registers by number, in the order of struct fake_regs. */
@@ -40,7 +40,6 @@ struct fake {
     struct fake_counts count;
     /* What arch_vcpu_run() does; set by tests of the scheduler. */
     enum vcpu_event (*run)(struct vcpu *v);
-    u64 ticks;
 };
 
 extern struct fake fake;
@@ -82,34 +81,10 @@ enum fake_result fake_guest_xsetbv(struct vcpu *v, u64 xcr);
 /* Units whose gate the hardware would find open if `v` were entered now. */
 fp_units fake_gate(const struct vcpu *v);
 
-/* What panic() does: a test that expects one says so with expect_panic(). */
-extern jmp_buf fake_panic_jump;
-extern bool fake_panic_expected;
-extern char fake_panic_text[256];
-#define expect_panic(statement)                                                                    \
-    do {                                                                                           \
-        fake_panic_expected = true;                                                                \
-        if (setjmp(fake_panic_jump) == 0) {                                                        \
-            statement;                                                                             \
-            fake_panic_expected = false;                                                           \
-            fail_msg("no panic from: %s", #statement);                                             \
-        }                                                                                          \
-        fake_panic_expected = false;                                                               \
-    } while (0)
-
 /* Pages behind fp_area.c: each allocation stands alone, so that ASan sees a step outside. */
 extern u64 fake_pages_held;
-extern u64 fake_pages_limit; /* pages that may be held at once */
+extern u64 fake_pages_limit;       /* pages that may be held at once */
 extern bool fake_pages_freed_zero; /* what was freed last was all zero */
 void fake_pages_reset(void);
-
-/* Are all n bytes 0? */
-bool fake_zero(const void *p, size_t n);
-
-/* Deterministic random numbers; SEED=n in the environment repeats a run. */
-u64 fake_seed(void);
-void fake_srand(u64 seed);
-u64 fake_rand(void);
-u32 fake_below(u32 n);
 
 #endif

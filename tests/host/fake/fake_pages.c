@@ -10,17 +10,6 @@ u64 fake_pages_held;
 u64 fake_pages_limit = ~0ull;
 bool fake_pages_freed_zero;
 
-bool fake_zero(const void *p, size_t n)
-{
-    const u8 *b = p;
-
-    for (size_t i = 0; i < n; i++) {
-        if (b[i])
-            return false;
-    }
-    return true;
-}
-
 void fake_pages_reset(void)
 {
     assert_int_equal(fake_pages_held, 0);
