@@ -157,6 +157,7 @@ $(EFI): $(B)/fermata.elf tools/check_image.py tools/vector_allowed.txt
 H := build/host$(if $(filter coverage,$(BUILD)),-coverage)
 HOST_CC ?= gcc
 HOST_CFLAGS := -std=gnu11 -O1 -g $(WARN) -I. -Itests/host -fno-omit-frame-pointer \
+    -isystem /usr/include/efi -isystem /usr/include/efi/$(shell uname -m) \
     -DFERMATA_DEBUG -DFERMATA_HOST -D_GNU_SOURCE \
     $(if $(filter coverage,$(BUILD)),--coverage,-fsanitize=address,undefined -fno-sanitize-recover=all)
 HOST_MACHINE_fake := -Itests/host/fake -DMAX_CPUS=3
