@@ -5,13 +5,16 @@
  */
         .arch   armv8-a+sve
 
-        .macro  bench name, call:vararg
+        .macro  bench name, call, touch
         .globl  bench_\name
         .balign 64
 bench_\name:
         mov     x4, x0
         mov     x5, x1
 1:      mov     x0, x5
+        .ifnb   \touch
+        \touch
+        .endif
         \call
         subs    x4, x4, #1
         b.ne    1b
@@ -68,12 +71,12 @@ bench_\name:
         .endm
 
         .text
-        bench   empty, nop
-        bench   none, hvc #0
-        bench   fpsimd, fadd v0.4s, v0.4s, v1.4s; hvc #0
-        bench   empty_fpsimd, fadd v0.4s, v0.4s, v1.4s; nop
-        bench   sve, add z0.s, z0.s, z1.s; hvc #0
-        bench   empty_sve, add z0.s, z0.s, z1.s; nop
+        bench   empty, "nop"
+        bench   none, "hvc #0"
+        bench   empty_fpsimd, "nop", "fadd v0.4s, v0.4s, v1.4s"
+        bench   fpsimd, "hvc #0", "fadd v0.4s, v0.4s, v1.4s"
+        bench   empty_sve, "nop", "add z0.s, z0.s, z1.s"
+        bench   sve, "hvc #0", "add z0.s, z0.s, z1.s"
 
 /*
  * The bare minimum of a switch: void bench_moves_NAME(u64 n, void *memory) saves and loads every
