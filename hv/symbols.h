@@ -7,7 +7,7 @@
 /*
  * Made by tools/symbols.py after the first link: function symbols sorted by address, relative to
  * the image base. symbol_offsets[symbol_count] is the end of the last one. Names are 0-terminated,
- * one after the other. Weak empty tables stand in during the first link.
+ * one after the other. The first link gets an empty table.
  */
 extern const u32 symbol_count;
 extern const u32 symbol_offsets[];      /* from image base */
