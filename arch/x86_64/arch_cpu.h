@@ -7,12 +7,11 @@
 struct pcpu;
 
 struct arch_pcpu {
-    u64 xcr0;          /* cached XCR0: always what the register holds (BUGS 7) */
-    u32 pkru;          /* last PKRU written or read back; exact whenever no vCPU is current */
-    u32 asid_next;     /* SVM: ASIDs are handed out per vCPU and never shared */
-    u32 asid_max;      /* CPUID 8000_000A EBX - 1 */
-    u64 host_vmcb_pa;  /* SVM: VMSAVE image of the hypervisor's FS, GS, TR, LDTR, syscall MSRs */
-    u64 debug_regs_of; /* struct vcpu * whose DR0-3 are in the registers, 0: none */
+    u64 xcr0;         /* cached XCR0: always what the register holds (BUGS 7) */
+    u32 pkru;         /* last PKRU written or read back; exact whenever no vCPU is current */
+    u32 asid_next;    /* SVM: ASIDs are handed out per vCPU and never shared */
+    u32 asid_max;     /* CPUID 8000_000A EBX - 1 */
+    u64 host_vmcb_pa; /* SVM: VMSAVE image of the hypervisor's FS, GS, TR, LDTR, syscall MSRs */
     volatile bool timer_fired; /* set by the timer's handler, read after an INTR exit */
 };
 

@@ -4,9 +4,9 @@
 
 #include "hv/base.h"
 #include "arch_fp.h"
+#include "hv/uart16550.h"
 
 struct vmcb;
-struct uart16550;
 
 /* General registers, by the number instructions encode them with. */
 enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15, GPRS };
@@ -14,8 +14,9 @@ enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, 
 struct arch_vm {
     u64 *npt;                 /* root of the nested page tables */
     u32 npt_pages;            /* pages of them, the root included */
+    u64 cr4_offered;          /* CR4 bits its guests may set (cr.c) */
     struct arch_fp_config fp; /* what its vCPUs may use */
-    struct uart16550 *uart;   /* its console at I/O port 0x3f8 */
+    struct uart16550 uart;    /* its console at I/O port 0x3f8 */
     bool port_said;           /* an access to an absent device was reported once */
     bool msr_said;            /* an unknown MSR was reported once */
 };
@@ -37,10 +38,10 @@ struct arch_vcpu {
     u64 own_cr4;
     bool gate_open;
 
-    bool dr_live;   /* the guest has its own DR0-3 in the registers (lazily, on first use) */
+    bool dr_used;   /* the guest has its own DR0-3: they are switched from its first use on */
     bool init_seen; /* INIT received, waits for SIPI */
     u32 asid;
-    u64 dr[4];     /* while not live */
+    u64 dr[4];     /* while not current */
     u64 apic_base; /* IA32_APIC_BASE as read */
     u32 apic_svr;  /* x2APIC spurious vector register */
     u32 apic_tpr;

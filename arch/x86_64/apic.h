@@ -1,0 +1,16 @@
+/* The local APIC of the hypervisor's own CPU: its timer ends quanta. */
+#ifndef FERMATA_X86_APIC_H
+#define FERMATA_X86_APIC_H
+
+#include "hv/base.h"
+
+struct pcpu;
+struct boot_info;
+
+/* Enables the APIC (x2APIC if there is one) and finds the rates of TSC and timer. */
+void apic_init(struct pcpu *cpu, const struct boot_info *info);
+
+/* Called by vectors.S. */
+void apic_timer_interrupt(void);
+
+#endif

@@ -1,0 +1,202 @@
+/* What boot finds out about the CPU, and whether it can run Fermata at all. */
+#include "cpu.h"
+#include "arch/arch.h"
+#include "fp_config.h"
+#include "hv/console.h"
+#include "xstate_layout.h"
+
+struct cpu_features cpu_has;
+struct pcpu *arch_this_cpu(void)
+{
+    _Static_assert(MAX_CPUS == 1, "more CPUs: find this one through GS");
+    return &pcpus[0];
+}
+
+static bool bit(u32 word, unsigned n)
+{
+    return (word >> n & 1) != 0;
+}
+
+static void detect_extended(void)
+{
+    struct cpuid_regs r = cpuid(0x80000000, 0);
+
+    cpu_has.max_extended = r.eax >= 0x80000000 ? r.eax : 0;
+    cpu_has.physical_bits = 36;
+    if (cpu_has.max_extended >= 0x80000001) {
+        r = cpuid(0x80000001, 0);
+        cpu_has.svm = bit(r.ecx, 2);
+        cpu_has.nx = bit(r.edx, 20);
+        cpu_has.pages_1g = bit(r.edx, 26);
+    }
+    if (cpu_has.max_extended >= 0x80000004) {
+        for (u32 i = 0; i < 3; i++) {
+            r = cpuid(0x80000002 + i, 0);
+            memcpy(cpu_has.brand + 16 * i, &r, 16);
+        }
+    }
+    if (cpu_has.max_extended >= 0x80000007)
+        cpu_has.invariant_tsc = bit(cpuid(0x80000007, 0).edx, 8);
+    if (cpu_has.max_extended >= 0x80000008) {
+        r = cpuid(0x80000008, 0);
+        cpu_has.physical_bits = r.eax & 0xff;
+        cpu_has.fpu_pointers_always = bit(r.ebx, 2);
+    }
+    if (cpu_has.svm && cpu_has.max_extended >= 0x8000000a) {
+        r = cpuid(0x8000000a, 0);
+        cpu_has.asids = r.ebx;
+        cpu_has.npt = bit(r.edx, 0);
+        cpu_has.nrip = bit(r.edx, 3);
+        cpu_has.clean_bits = bit(r.edx, 5);
+        cpu_has.flush_by_asid = bit(r.edx, 6);
+        cpu_has.decode_assists = bit(r.edx, 7);
+    }
+}
+
+static void detect_xstate(void)
+{
+    if (!cpu_has.xsave || cpu_has.max_leaf < 0xd)
+        return;
+    struct cpuid_regs r = cpuid(0xd, 0);
+    cpu_has.xcr0 = (u64)r.edx << 32 | r.eax;
+    r = cpuid(0xd, 1);
+    cpu_has.xsaveopt = bit(r.eax, 0);
+    cpu_has.xgetbv1 = bit(r.eax, 2);
+    r = cpuid(0xd, 9);
+    cpu_has.pkru_bytes = r.eax;
+    cpu_has.pkru_offset = r.ebx;
+}
+
+void cpu_detect(void)
+{
+    struct cpuid_regs r = cpuid(0, 0);
+
+    cpu_has.max_leaf = r.eax;
+    memcpy(cpu_has.vendor, &r.ebx, 4);
+    memcpy(cpu_has.vendor + 4, &r.edx, 4);
+    memcpy(cpu_has.vendor + 8, &r.ecx, 4);
+
+    r = cpuid(1, 0);
+    cpu_has.vmx = bit(r.ecx, 5);
+    cpu_has.x2apic = bit(r.ecx, 21);
+    cpu_has.xsave = bit(r.ecx, 26);
+    cpu_has.hypervisor = bit(r.ecx, 31);
+    if (cpu_has.max_leaf >= 7) {
+        r = cpuid(7, 0);
+        cpu_has.pku = bit(r.ecx, 3);
+        cpu_has.no_fcs_fds = bit(r.ebx, 13);
+    }
+    detect_extended();
+    detect_xstate();
+    /* Without XSAVE there is no way to hold AVX, and protection keys come with XCR0[9] only. */
+    cpu_has.pku = cpu_has.pku && (cpu_has.xcr0 & XCR0_PKRU);
+}
+
+/* SVM can be switched off, and locked so, by the firmware: APM 2, 15.4 and 15.30.1. */
+static bool svm_usable(char *why, size_t n)
+{
+    if (!cpu_has.svm) {
+        if (cpu_has.vmx)
+            format_text(
+                why, n,
+                "this CPU (%s) virtualises with Intel VMX, and this release runs on AMD SVM; use "
+                "an AMD machine, or QEMU with -cpu max",
+                cpu_has.vendor);
+        else
+            format_text(
+                why, n,
+                "this CPU has no virtualisation (CPUID 8000_0001 ECX[2], SVM, is 0); under QEMU "
+                "use -cpu max, on AMD hardware enable SVM in the firmware's setup");
+        return false;
+    }
+    if (rdmsr(MSR_VM_CR) & BIT(4)) {
+        format_text(why, n,
+                    "SVM is disabled by the firmware (MSR VM_CR.SVMDIS is 1); enable SVM "
+                    "(\"virtualization\") in the firmware's setup");
+        return false;
+    }
+    if (!cpu_has.npt) {
+        format_text(
+            why, n,
+            "this CPU has SVM without nested paging (CPUID 8000_000A EDX[0] is 0); under QEMU add "
+            "+npt to -cpu");
+        return false;
+    }
+    if (cpu_has.asids < 2) {
+        format_text(why, n, "this CPU offers no ASID for guests (CPUID 8000_000A EBX is %u)",
+                    cpu_has.asids);
+        return false;
+    }
+    return true;
+}
+
+bool arch_preflight(char *why, size_t n)
+{
+    cpu_detect();
+    if (!cpu_has.nx) {
+        format_text(
+            why, n,
+            "this CPU has no NX (CPUID 8000_0001 EDX[20] is 0), which the hypervisor's own page "
+            "tables need; enable it in the firmware's setup, under QEMU add +nx to -cpu");
+        return false;
+    }
+    return svm_usable(why, n);
+}
+
+/* One line per component: where it is, and what becomes of it. */
+static void report_component(unsigned n)
+{
+    static const char *const names[] = {"x87",    "SSE",       "AVX",      "BNDREGS", "BNDCSR",
+                                        "opmask", "ZMM_Hi256", "Hi16_ZMM", "PT",      "PKRU",
+                                        "PASID",  "CET_U",     "CET_S",    "HDC",     "UINTR",
+                                        "LBR",    "HWP",       "TILECFG",  "TILEDATA"};
+    const char *name = n < ARRAY_SIZE(names) ? names[n] : "unknown";
+    const char *what = "hidden (not managed by this release)";
+    u32 bytes = n < 2 ? (n == 0 ? 160u : 256u) : cpuid(0xd, n).eax;
+
+    if (XSTATE_GATED & BIT(n))
+        what = "gated by CR0.TS + CR4.OSXSAVE";
+    else if (BIT(n) == XCR0_PKRU)
+        what = cpu_has.pku ? "eager" : "hidden";
+    say_info("  fp %-9s XCR0[%u] %5u bytes, %s", name, n, bytes, what);
+}
+
+void arch_report(void)
+{
+    char *brand = cpu_has.brand;
+
+    while (*brand == ' ')
+        brand++;
+    say_info("cpu: %s (%s), SVM, %u ASIDs,%s%s%s%s nested paging", *brand ? brand : "unnamed",
+             cpu_has.vendor, cpu_has.asids, cpu_has.nrip ? " NRIP," : "",
+             cpu_has.decode_assists ? " decode assists," : "",
+             cpu_has.clean_bits ? " clean bits," : "",
+             cpu_has.flush_by_asid ? " flush by ASID," : "");
+    say_info("cpu: TSC %lu MHz, %s, %s", tsc_hz / 1000000,
+             cpu_has.xsave ? (cpu_has.xsaveopt ? "XSAVEOPT" : "XSAVE") : "FXSAVE only",
+             cpu_has.fpu_pointers_always ? "x87 pointers always saved"
+                                         : "x87 pointers scrubbed by hand (XSA-52)");
+    if (!cpu_has.xsave) {
+        say_info("  fp x87 and SSE    512 bytes (FXSAVE), gated by CR0.TS");
+        return;
+    }
+    for (unsigned n = 0; n < 63; n++) {
+        if (cpu_has.xcr0 & BIT(n))
+            report_component(n);
+    }
+}
+
+u64 arch_ticks(void)
+{
+    return rdtsc();
+}
+
+u64 arch_cycles(void)
+{
+    return rdtsc();
+}
+
+u64 arch_ticks_per_second(void)
+{
+    return tsc_hz;
+}

@@ -1,0 +1,67 @@
+/*
+ * CR4 and XCR0. A guest can set what CPUID hides from it, so every write of CR4 comes here: a bit
+ * that is not offered would make state live that nobody switches (BUGS 38).
+ */
+#include "cr.h"
+#include "cpu.h"
+#include "cpuid_policy.h"
+#include "virt.h"
+#include "xstate_layout.h"
+#include "arch/arch.h"
+
+/* What changes translations: the TLB holds entries made under the old value. */
+#define CR4_TRANSLATION (CR4_PSE | CR4_PAE | CR4_PGE | CR4_PCIDE | CR4_SMEP | CR4_SMAP | CR4_PKE)
+
+u64 cr4_offered(const struct vm *vm)
+{
+    return vm->arch.cr4_offered;
+}
+
+bool cr4_valid(u64 value, u64 old, u64 offered, u64 efer, u64 cr3)
+{
+    bool long_mode = (efer & EFER_LMA) != 0;
+
+    if (value & ~offered)
+        return false;
+    if (long_mode && !(value & CR4_PAE))
+        return false;
+    if ((value & CR4_PCIDE) && !(old & CR4_PCIDE) && (!long_mode || (cr3 & 0xfff)))
+        return false;
+    return true;
+}
+
+bool cr4_write(struct vcpu *v, u64 value)
+{
+    u64 old = virt->get(v, GUEST_CR4);
+
+    if (!cr4_valid(value, old, cr4_offered(v->vm), virt->get(v, GUEST_EFER),
+                   virt->get(v, GUEST_CR3)))
+        return false;
+    virt->set(v, GUEST_CR4, value);
+    if ((value ^ old) & CR4_TRANSLATION)
+        virt->flush_tlb(v);
+    return true;
+}
+
+/*
+ * What hardware would refuse is refused, in hardware's order: run here with a wrong value it would
+ * be our own #GP. Growth comes before the component can become live.
+ */
+enum xsetbv_result xsetbv_write(struct vcpu *v, u32 index, u64 value)
+{
+    struct arch_fp *fp = &v->fp.arch;
+    u64 ever = fp->xcr0_ever;
+
+    if (!(virt->get(v, GUEST_CR4) & CR4_OSXSAVE))
+        return XSETBV_UD;
+    if (virt->cpl(v) != 0 || index != 0 || !xcr0_valid(value, fp->permitted))
+        return XSETBV_GP;
+    fp->xcr0_ever |= value;
+    if (fp->xcr0_ever != ever && !fp_grow(v)) {
+        fp->xcr0_ever = ever;
+        return XSETBV_STOP;
+    }
+    fp->xcr0 = value;
+    arch_fp_controls(v);
+    return XSETBV_DONE;
+}

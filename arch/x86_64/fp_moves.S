@@ -1,0 +1,66 @@
+/*
+ * The only code that touches FP and vector registers, with selftest_*.S: everything else is
+ * compiled not to, and the build scans for it. The hypervisor runs with CR0.TS set, so that a stray
+ * use would fault (NOVA's habit); each mover clears it and sets it again. Interrupts are off here
+ * always, and nothing in between can fault or exit: areas are our own memory, masks are within XCR0
+ * (BUGS 30).
+ *
+ * void mover(area %rdi, u32 mask %esi)
+ *
+ * XSAVEOPT may leave out what it believes unmodified since the XRSTOR from this same address. What
+ * it remembers is one linear address and a few mode bits, and a guest may XRSTOR from a linear
+ * address equal to ours: that would make it believe that our stale area holds the guest's registers
+ * (Intel SDM 1, 13.6: guest and hypervisor are told apart there; AMD promises nothing). So before
+ * XSAVEOPT an XRSTOR with RFBM = 0 from another address: it restores nothing, and makes every
+ * component "modified". The init optimisation, the one worth having, stays.
+ */
+    .macro close_ts
+    mov     %cr0, %rax
+    or      $8, %eax
+    mov     %rax, %cr0
+    .endm
+
+    .macro mover name, instruction
+    .globl  \name
+    .balign 16
+\name:
+    clts
+    mov     %esi, %eax
+    xor     %edx, %edx
+    \instruction (%rdi)
+    close_ts
+    ret
+    .endm
+
+    .macro optimised name, instruction, restore
+    .globl  \name
+    .balign 16
+\name:
+    clts
+    xor     %eax, %eax
+    xor     %edx, %edx
+    \restore nothing(%rip)
+    mov     %esi, %eax
+    \instruction (%rdi)
+    close_ts
+    ret
+    .endm
+
+    .text
+    mover   fp_move_xsave64, xsave64
+    mover   fp_move_xsave32, xsave
+    mover   fp_move_xrstor64, xrstor64
+    mover   fp_move_xrstor32, xrstor
+    mover   fp_move_fxsave64, fxsave64
+    mover   fp_move_fxsave32, fxsave
+    mover   fp_move_fxrstor64, fxrstor64
+    mover   fp_move_fxrstor32, fxrstor
+    optimised fp_move_xsaveopt64, xsaveopt64, xrstor64
+    optimised fp_move_xsaveopt32, xsaveopt, xrstor
+
+    .section .rodata
+    .balign 64
+nothing:                        /* an XSAVE image of nothing */
+    .skip   576
+
+    .section .note.GNU-stack, "", @progbits

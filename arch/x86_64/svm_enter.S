@@ -1,0 +1,79 @@
+/*
+ * void svm_enter(struct arch_vcpu *a, u64 host_vmcb_pa): the world switch of SVM.
+ *
+ * VMRUN itself exchanges RAX, RSP, RIP, RFLAGS, CR0-4, EFER and the segments it needs; VMLOAD and
+ * VMSAVE move FS, GS, TR, LDTR and the syscall MSRs; the fourteen other registers move here. FP
+ * registers never do: they are the gate's business.
+ *
+ * GIF is 0 from CLGI to STGI, but while the guest runs: so an NMI never meets a TR that is the
+ * guest's (exceptions.c). IF is 1 for VMRUN, because with V_INTR_MASKING it is the hypervisor's
+ * IF that decides whether a physical interrupt ends the guest's run.
+ */
+#define REG(n) (8 * n)(%rdi)
+#define VMCB_PA 136
+
+    .text
+    .globl  svm_enter
+svm_enter:
+    push    %rbx
+    push    %rbp
+    push    %r12
+    push    %r13
+    push    %r14
+    push    %r15
+    push    %rsi
+    push    %rdi
+
+    clgi
+    sti
+    mov     VMCB_PA(%rdi), %rax
+    vmload  %rax
+    mov     REG(1), %rcx
+    mov     REG(2), %rdx
+    mov     REG(3), %rbx
+    mov     REG(5), %rbp
+    mov     REG(6), %rsi
+    mov     REG(8), %r8
+    mov     REG(9), %r9
+    mov     REG(10), %r10
+    mov     REG(11), %r11
+    mov     REG(12), %r12
+    mov     REG(13), %r13
+    mov     REG(14), %r14
+    mov     REG(15), %r15
+    mov     REG(7), %rdi
+    vmrun   %rax
+    vmsave  %rax
+
+    push    %rdi                    /* the guest's */
+    mov     8(%rsp), %rdi
+    mov     %rcx, REG(1)
+    mov     %rdx, REG(2)
+    mov     %rbx, REG(3)
+    mov     %rbp, REG(5)
+    mov     %rsi, REG(6)
+    mov     %r8, REG(8)
+    mov     %r9, REG(9)
+    mov     %r10, REG(10)
+    mov     %r11, REG(11)
+    mov     %r12, REG(12)
+    mov     %r13, REG(13)
+    mov     %r14, REG(14)
+    mov     %r15, REG(15)
+    pop     %rcx
+    mov     %rcx, REG(7)
+    mov     8(%rsp), %rax
+    vmload  %rax                    /* TR is ours again: now an NMI may come */
+    cli
+    stgi
+
+    add     $16, %rsp
+    pop     %r15
+    pop     %r14
+    pop     %r13
+    pop     %r12
+    pop     %rbp
+    pop     %rbx
+    ret
+
+    .section .note.GNU-stack, "", @progbits

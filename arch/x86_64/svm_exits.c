@@ -1,0 +1,351 @@
+/*
+ * Why the guest left, and what is done about it. One switch, which the compiler makes a table; the
+ * path that is measured (VMMCALL, the gate, the timer) touches nothing it does not need.
+ */
+#include "svm.h"
+#include "cpu.h"
+#include "cpuid_policy.h"
+#include "cr.h"
+#include "decode_cr.h"
+#include "exceptions.h"
+#include "guest_walk.h"
+#include "io.h"
+#include "msr.h"
+#include "virt.h"
+#include "vcpu.h"
+#include "arch/arch.h"
+#include "hv/console.h"
+#include "hv/hypercall.h"
+
+static enum vcpu_event fault(struct vcpu *v, u8 vector, bool has_error)
+{
+    virt->inject(v, vector, has_error, 0);
+    return VCPU_RESUME;
+}
+
+static u64 gpr_get(const struct vcpu *v, unsigned n)
+{
+    const struct vmcb *c = v->arch.vmcb;
+
+    return n == RAX ? c->rax : n == RSP ? c->rsp : v->arch.regs[n];
+}
+
+/* The gate was closed and the guest touched what is behind it. */
+static enum vcpu_event exit_gate(struct vcpu *v, u8 vector)
+{
+    enum fp_trap_result result = fp_trap(v, FP_UNIT_BASE);
+
+    if (likely(result == FP_TRAP_RETRY))
+        return VCPU_RESUME;
+    if (result == FP_TRAP_NO_MEMORY) {
+        vcpu_crash(v, "no memory for its FP save area: give the VM a shorter fp list, or the "
+                      "machine more memory");
+        return VCPU_VM_ENDED;
+    }
+    /* With the gate open neither vector is intercepted: this cannot be ours, so it is his. */
+    return fault(v, vector, false);
+}
+
+static enum vcpu_event exit_vmmcall(struct vcpu *v)
+{
+    struct vmcb *c = v->arch.vmcb;
+    struct hypercall_result result;
+
+    if (unlikely(c->cpl != 0))
+        return fault(v, VECTOR_UD, false);
+    enum vcpu_event event = hypercall(v, (u32)c->rax, v->arch.regs[RDI], &result);
+    c->rax = (u64)result.status;
+    v->arch.regs[RDX] = result.value;
+    svm_skip(v, 3);
+    return event;
+}
+
+/* The interrupt is still pending in the APIC: let it in for one instruction, and see whose it was.
+ */
+static enum vcpu_event exit_intr(struct vcpu *v)
+{
+    struct pcpu *cpu = v->pcpu;
+
+    __asm__ volatile("sti; nop; cli" ::: "memory");
+    if (likely(cpu->arch.timer_fired)) {
+        cpu->arch.timer_fired = false;
+        return VCPU_PREEMPTED;
+    }
+    return VCPU_RESUME;
+}
+
+static enum vcpu_event exit_cpuid(struct vcpu *v)
+{
+    struct vmcb *c = v->arch.vmcb;
+    struct cpuid_regs r = vcpu_cpuid(v, (u32)c->rax, (u32)v->arch.regs[RCX]);
+
+    c->rax = r.eax;
+    v->arch.regs[RBX] = r.ebx;
+    v->arch.regs[RCX] = r.ecx;
+    v->arch.regs[RDX] = r.edx;
+    svm_skip(v, 2);
+    return VCPU_RESUME;
+}
+
+static enum vcpu_event exit_msr(struct vcpu *v)
+{
+    struct vmcb *c = v->arch.vmcb;
+    u32 msr = (u32)v->arch.regs[RCX];
+    enum msr_result result;
+    u64 value = 0;
+
+    if (c->exitinfo1 & 1) {
+        result = msr_write(v, msr, v->arch.regs[RDX] << 32 | (u32)c->rax);
+    } else {
+        result = msr_read(v, msr, &value);
+        if (result == MSR_DONE) {
+            c->rax = (u32)value;
+            v->arch.regs[RDX] = value >> 32;
+        }
+    }
+    if (result == MSR_GP)
+        return fault(v, VECTOR_GP, true);
+    if (result == MSR_STOPPED)
+        return VCPU_VM_ENDED;
+    svm_skip(v, 2);
+    return VCPU_RESUME;
+}
+
+/* EXITINFO1: APM 2, 15.10.2. EXITINFO2 is the next RIP, decode assists or not. */
+static enum vcpu_event exit_io(struct vcpu *v)
+{
+    struct vmcb *c = v->arch.vmcb;
+    u64 info = c->exitinfo1;
+    unsigned bytes = (unsigned)(info >> 4 & 7);
+    u16 port = (u16)(info >> 16);
+    bool in = info & 1;
+    u32 value = (u32)c->rax & (u32)BITS(8 * bytes - 1, 0);
+
+    if (info & BIT(2)) {
+        vcpu_crash(v, "string I/O to port 0x%x: not emulated, let the guest use IN and OUT", port);
+        return VCPU_VM_ENDED;
+    }
+    enum vcpu_event event = io_access(v, port, bytes, in, &value);
+    if (in) /* a 32-bit result clears the upper half, narrower ones leave it */
+        c->rax = bytes == 4 ? value : (c->rax & ~BITS(8 * bytes - 1, 0)) | value;
+    svm_skip(v, (u32)(c->exitinfo2 - c->rip));
+    return event;
+}
+
+/* Which register MOV CR4 reads: from the CPU where it says so, else from the instruction. */
+static bool cr4_source(struct vcpu *v, unsigned *gpr, u32 *length)
+{
+    struct vmcb *c = v->arch.vmcb;
+    struct cr_write decoded;
+    u8 bytes[15];
+
+    if (cpu_has.decode_assists && cpu_has.nrip) {
+        *gpr = (unsigned)(c->exitinfo1 & 0xf);
+        *length = 3;
+        return c->exitinfo1 >> 63;
+    }
+    struct guest_memory m = {
+        v->vm->ram, v->vm->ram_gpa,          v->vm->ram_bytes, virt->get(v, GUEST_CR0),
+        c->cr3,     virt->get(v, GUEST_CR4), c->efer};
+    bool long_mode = virt->in_64bit_mode(v);
+    u64 linear = long_mode ? c->rip : (u32)(c->cs.base + c->rip);
+    size_t n = guest_read(&m, linear, bytes, sizeof(bytes));
+    if (!decode_cr_write(bytes, n, long_mode, &decoded) || decoded.cr != 4)
+        return false;
+    *gpr = decoded.gpr;
+    *length = decoded.length;
+    return true;
+}
+
+static enum vcpu_event exit_cr4_write(struct vcpu *v)
+{
+    unsigned gpr;
+    u32 length;
+
+    if (v->arch.vmcb->cpl != 0)
+        return fault(v, VECTOR_GP, true);
+    if (!cr4_source(v, &gpr, &length)) {
+        vcpu_crash(v, "a write to CR4 whose instruction cannot be read back; was the code changed "
+                      "while it ran?");
+        return VCPU_VM_ENDED;
+    }
+    u64 value = gpr_get(v, gpr);
+    if (!virt->in_64bit_mode(v))
+        value = (u32)value;
+    if (!cr4_write(v, value))
+        return fault(v, VECTOR_GP, true);
+    svm_skip(v, length);
+    return VCPU_RESUME;
+}
+
+static enum vcpu_event exit_xsetbv(struct vcpu *v)
+{
+    struct vmcb *c = v->arch.vmcb;
+    u64 value = v->arch.regs[RDX] << 32 | (u32)c->rax;
+
+    switch (xsetbv_write(v, (u32)v->arch.regs[RCX], value)) {
+    case XSETBV_DONE:
+        svm_skip(v, 3);
+        return VCPU_RESUME;
+    case XSETBV_UD:
+        return fault(v, VECTOR_UD, false);
+    case XSETBV_STOP:
+        vcpu_crash(v,
+                   "XSETBV 0x%lx: no memory for a larger FP save area: give the VM a shorter fp "
+                   "list, or the machine more memory",
+                   value);
+        return VCPU_VM_ENDED;
+    default:
+        return fault(v, VECTOR_GP, true);
+    }
+}
+
+/* Nothing can wake a halted vCPU in this release, whatever its IF says. */
+static enum vcpu_event exit_hlt(struct vcpu *v)
+{
+    svm_skip(v, 1);
+    v->state = VCPU_HALTED;
+    return VCPU_BLOCKED;
+}
+
+static enum vcpu_event exit_npf(struct vcpu *v)
+{
+    struct vmcb *c = v->arch.vmcb;
+    u64 error = c->exitinfo1;
+    const char *what = error & BIT(4) ? "fetched from" : error & BIT(1) ? "wrote to" : "read";
+
+    vcpu_crash(v,
+               "it %s guest-physical 0x%lx, where it has no memory (its RAM ends at 0x%lx) and "
+               "no device; give it more memory, or mend the guest",
+               what, c->exitinfo2, v->vm->ram_gpa + v->vm->ram_bytes);
+    return VCPU_VM_ENDED;
+}
+
+static enum vcpu_event stop(struct vcpu *v, const char *what)
+{
+    vcpu_crash(v, "%s", what);
+    return VCPU_VM_ENDED;
+}
+
+static enum vcpu_event exit_nmi(void)
+{
+    static u32 said;
+
+    if (nmi_count != said) {
+        said = nmi_count;
+        say_info("NMI %u on this CPU, for no one: ignored", said);
+    }
+    return VCPU_RESUME;
+}
+
+/*
+ * The exit interrupted the delivery of an event: deliver it again, or it is lost. A software
+ * interrupt or exception is executed again instead: RIP is still before its instruction.
+ */
+static void deliver_again(struct vcpu *v)
+{
+    struct vmcb *c = v->arch.vmcb;
+    u64 event = c->exitintinfo;
+    u8 vector = (u8)(event & EVENT_VECTOR);
+    bool software =
+        (event & EVENT_TYPE) == EVENT_SOFTWARE ||
+        ((event & EVENT_TYPE) == EVENT_EXCEPTION && (vector == VECTOR_BP || vector == VECTOR_OF));
+
+    if (!software)
+        c->eventinj = event;
+}
+
+static enum vcpu_event exit_debug(struct vcpu *v)
+{
+    /* DR6 and DR7 in the VMCB are as the exception left them; it only passes through here. */
+    return fault(v, VECTOR_DB, false);
+}
+
+/* What is not on the measured path. */
+static enum vcpu_event exit_rare(struct vcpu *v, u64 code)
+{
+    switch (code) {
+    case SVM_EXIT_WRITE_CR4:
+        return exit_cr4_write(v);
+    case SVM_EXIT_XSETBV:
+        return exit_xsetbv(v);
+    case SVM_EXIT_READ_DR0 ... SVM_EXIT_READ_DR0 + 3:
+    case SVM_EXIT_WRITE_DR0 ... SVM_EXIT_WRITE_DR0 + 3:
+        vcpu_debug_regs_load(v);
+        return VCPU_RESUME;
+    case SVM_EXIT_EXCEPTION_DB:
+        return exit_debug(v);
+    case SVM_EXIT_EXCEPTION_AC:
+        return fault(v, 17, true);
+    case SVM_EXIT_EXCEPTION_MC:
+        panic("machine check while a guest was running: the hardware is broken");
+    case SVM_EXIT_NMI:
+        return exit_nmi();
+    case SVM_EXIT_INIT:
+        return VCPU_RESUME;
+    case SVM_EXIT_RDPMC: /* no PMU is shown: every counter number is invalid */
+        return fault(v, VECTOR_GP, true);
+    case SVM_EXIT_INVD:
+    case SVM_EXIT_WBINVD:
+        svm_skip(v, 2); /* caches are coherent and shared with everyone: nothing to do */
+        return VCPU_RESUME;
+    case SVM_EXIT_INVLPGA:
+    case SVM_EXIT_VMRUN:
+    case SVM_EXIT_VMLOAD ... SVM_EXIT_RDTSCP:
+    case SVM_EXIT_MONITOR ... SVM_EXIT_MWAIT_ARMED:
+    case SVM_EXIT_RDPRU:
+        return fault(v, VECTOR_UD, false); /* hidden features: as a CPU without them */
+    case SVM_EXIT_TASK_SWITCH:
+        return stop(v, "a hardware task switch, which this release does not emulate: use software "
+                       "switching in the guest");
+    case SVM_EXIT_FERR_FREEZE:
+        return stop(v, "an unmasked x87 exception with CR0.NE = 0, for an interrupt controller it "
+                       "does not have: set CR0.NE in the guest");
+    case SVM_EXIT_SHUTDOWN:
+        return stop(v, "triple fault: an exception whose handlers fault too; look at the guest's "
+                       "IDT and stack");
+    default:
+        break;
+    }
+    if (code == SVM_EXIT_INVALID)
+        panic("VMRUN refused the VMCB of vm %s vCPU %u: CR0 %lx CR3 %lx CR4 %lx EFER %lx",
+              vm_name(v->vm), v->id, v->arch.vmcb->cr0, v->arch.vmcb->cr3, v->arch.vmcb->cr4,
+              v->arch.vmcb->efer);
+    vcpu_crash(v, "SVM exit 0x%lx (info 0x%lx, 0x%lx), which Fermata never asked for; report it",
+               code, v->arch.vmcb->exitinfo1, v->arch.vmcb->exitinfo2);
+    return VCPU_VM_ENDED;
+}
+
+enum vcpu_event svm_exit(struct vcpu *v)
+{
+    struct vmcb *c = v->arch.vmcb;
+    u64 code = c->exitcode;
+
+    if (unlikely(c->exitintinfo & EVENT_VALID))
+        deliver_again(v);
+    switch (code) {
+    case SVM_EXIT_VMMCALL:
+        return exit_vmmcall(v);
+    case SVM_EXIT_INTR:
+        return exit_intr(v);
+    case SVM_EXIT_EXCEPTION_NM:
+        return exit_gate(v, VECTOR_NM);
+    case SVM_EXIT_EXCEPTION_UD:
+        return exit_gate(v, VECTOR_UD);
+    case SVM_EXIT_READ_CR0 ... SVM_EXIT_READ_CR8: /* any of them: FACTS, QEMU's CR-read erratum */
+    case SVM_EXIT_WRITE_CR0:
+        return exit_gate(v, VECTOR_GP);
+    case SVM_EXIT_CPUID:
+        return exit_cpuid(v);
+    case SVM_EXIT_MSR:
+        return exit_msr(v);
+    case SVM_EXIT_IO:
+        return exit_io(v);
+    case SVM_EXIT_HLT:
+        return exit_hlt(v);
+    case SVM_EXIT_NPF:
+        return exit_npf(v);
+    default:
+        return exit_rare(v, code);
+    }
+}

@@ -1,0 +1,68 @@
+/*
+ * What a virtualisation technique does for the rest of arch/x86_64: SVM now, VMX next. One table is
+ * picked at boot; these are the only function pointers of Fermata.
+ */
+#ifndef FERMATA_X86_VIRT_H
+#define FERMATA_X86_VIRT_H
+
+#include "hv/vm.h"
+
+/* Guest registers that are read or written off the measured path. CR0 and CR4 are the guest's own.
+ */
+enum guest_reg {
+    GUEST_RIP,
+    GUEST_RFLAGS,
+    GUEST_CR0,
+    GUEST_CR3,
+    GUEST_CR4,
+    GUEST_EFER,
+    GUEST_PAT,
+    GUEST_CS_BASE,
+    GUEST_DR6,
+    GUEST_DR7,
+    GUEST_TSC_OFFSET,
+};
+
+/* Where a vCPU starts: the two ways there are on a PC that knows no firmware. */
+enum guest_entry {
+    ENTRY_PVH,  /* 32-bit protected mode, flat; `where` = RIP */
+    ENTRY_SIPI, /* real mode; `where` = vector, CS:IP = vector << 8 : 0 */
+};
+
+struct virt_ops {
+    const char *name;
+    void (*cpu_init)(struct pcpu *cpu);
+    bool (*vm_init)(struct vm *vm); /* stage 2; false: no memory */
+    void (*vm_free)(struct vm *vm);
+    bool (*vcpu_init)(struct vcpu *v); /* everything but the entry state; false: no memory */
+    void (*vcpu_free)(struct vcpu *v);
+    void (*vcpu_reset)(struct vcpu *v, enum guest_entry entry, u64 where);
+    void (*vcpu_arrive)(struct vcpu *v); /* on a CPU that may not have run it last */
+    enum vcpu_event (*run)(struct vcpu *v);
+
+    u64 (*get)(const struct vcpu *v, enum guest_reg reg);
+    void (*set)(struct vcpu *v, enum guest_reg reg, u64 value);
+    bool (*in_64bit_mode)(const struct vcpu *v);
+    unsigned (*cpl)(const struct vcpu *v);
+
+    /* The exception arrives when the guest runs next; has_error as the vector demands. */
+    void (*inject)(struct vcpu *v, u8 vector, bool has_error, u32 error);
+    void (*flush_tlb)(struct vcpu *v);
+
+    void (*gate)(struct vcpu *v, bool open);
+    bool (*gate_open)(const struct vcpu *v); /* as the hardware will see it */
+};
+
+extern const struct virt_ops *virt;
+
+static inline void inject_ud(struct vcpu *v)
+{
+    virt->inject(v, 6, false, 0);
+}
+
+static inline void inject_gp(struct vcpu *v)
+{
+    virt->inject(v, 13, true, 0);
+}
+
+#endif
