@@ -61,6 +61,8 @@ bool arch_preflight(char *why, size_t n)
                     "that has it");
         return false;
     }
+    /* The config's fp lists are read before features_find() runs. */
+    features.sve = (pfr0 >> 32 & 15) != 0;
     return true;
 }
 
