@@ -3,6 +3,7 @@
  * RDI = turns (> 0), RSI = memory for FP operands, RDX = hypercall number; RAX = TSC ticks taken.
  */
 #include "layout.h"
+    /* Several instructions are one quoted argument: a bare ";" would end the macro call. */
     .text
 
     .macro TICKS to
@@ -13,7 +14,7 @@
     mov %rax, \to
     .endm
 
-    .macro LOOP name, body:vararg
+    .macro LOOP name, body
     .globl \name
 \name:
     push %rbx
@@ -35,8 +36,8 @@
     .endm
 
     LOOP bench_empty
-    LOOP bench_vmmcall, vmmcall
-    LOOP bench_vmmcall_sse, addps %xmm1, %xmm0; vmmcall
-    LOOP bench_vmmcall_avx, addps %xmm1, %xmm0; vaddps %ymm1, %ymm0, %ymm0; vmmcall
-    LOOP bench_moves, xsaveopt64 (%rdi); xrstor64 (%rdi)
-    LOOP bench_cpuid, xor %eax, %eax; push %rbx; cpuid; pop %rbx
+    LOOP bench_vmmcall, "vmmcall"
+    LOOP bench_vmmcall_sse, "addps %xmm1, %xmm0; vmmcall"
+    LOOP bench_vmmcall_avx, "addps %xmm1, %xmm0; vaddps %ymm1, %ymm0, %ymm0; vmmcall"
+    LOOP bench_moves, "xor %edx, %edx; xsaveopt64 (%rdi); xrstor64 (%rdi)"
+    LOOP bench_cpuid, "xor %eax, %eax; push %rbx; cpuid; pop %rbx"

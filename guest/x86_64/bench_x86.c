@@ -74,7 +74,7 @@ void scenario_bench(void)
     }
     empty = median_of(bench_empty, 0);
     bench_report("empty-loop-turn-x100", empty);
-    bench_report("null-hypercall", cost(bench_vmmcall, FERMATA_HC_VERSION, empty));
+    bench_report("hypercall", cost(bench_vmmcall, FERMATA_HC_VERSION, empty));
     bench_report("cpuid-exit", cost(bench_cpuid, 0, empty));
     ok(true, "null hypercall measured");
     if (cpus_start() < 2) {
@@ -90,11 +90,14 @@ void scenario_bench(void)
     sse = bench_switch("switch-sse", bench_vmmcall_sse, empty);
     bench_report("switch-sse-added", sse > plain ? sse - plain : 0);
     if (features.avx) {
-        u64 avx = bench_switch("switch-sse-avx", bench_vmmcall_avx, empty);
-        bench_report("switch-sse-avx-added", avx > plain ? avx - plain : 0);
+        u64 avx = bench_switch("switch-avx", bench_vmmcall_avx, empty);
+        bench_report("switch-avx-added", avx > plain ? avx - plain : 0);
     }
-    if (features.xsaveopt) {
-        fp_xsave(area, ~0ull);
-        bench_report("bare-xsaveopt-xrstor", cost(bench_moves, 7, empty));
-    }
+    /* The bare minimum: the moves alone, one save and one load. */
+    if (!features.xsaveopt)
+        return;
+    fp_xsave(area, ~0ull);
+    bench_report("bare-sse", cost(bench_moves, XCR0_X87 | XCR0_SSE, empty));
+    if (features.avx)
+        bench_report("bare-avx", cost(bench_moves, XCR0_X87 | XCR0_SSE | XCR0_AVX, empty));
 }

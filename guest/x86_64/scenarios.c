@@ -10,6 +10,7 @@ const struct scenario scenarios[] = {
     {"hold", scenario_hold, true},
     {"control", scenario_control, true},
     {"lazy", scenario_lazy, true},
+    {"arith", scenario_arith, true},
     {"refuse", scenario_refuse, true},
     {"bench", scenario_bench, false},
     /* Bad guests: each ends its VM. */
