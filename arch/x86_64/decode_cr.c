@@ -1,4 +1,4 @@
-/* MOV CRn, r: APM 3, MOV(CRn). Pure and bounded: at most 15 bytes, one pass. */
+/* MOV CRn, r and MOV r, CRn: APM 3, MOV(CRn). Pure and bounded: at most 15 bytes, one pass. */
 #include "decode_cr.h"
 
 static bool legacy_prefix(u8 byte)
@@ -21,7 +21,7 @@ static bool legacy_prefix(u8 byte)
     }
 }
 
-bool decode_cr_write(const u8 *bytes, size_t n, bool long_mode, struct cr_write *out)
+bool decode_cr_access(const u8 *bytes, size_t n, bool long_mode, struct cr_access *out)
 {
     size_t at = 0;
     u8 rex = 0;
@@ -36,8 +36,9 @@ bool decode_cr_write(const u8 *bytes, size_t n, bool long_mode, struct cr_write 
         else
             break;
     }
-    if (n - at < 3 || bytes[at] != 0x0f || bytes[at + 1] != 0x22)
+    if (n - at < 3 || bytes[at] != 0x0f || (bytes[at + 1] & 0xfd) != 0x20)
         return false;
+    out->write = bytes[at + 1] == 0x22;
     /* MOD is ignored by the CPU: the operands are always registers. */
     u8 modrm = bytes[at + 2];
     out->cr = (u8)((modrm >> 3 & 7) | (rex & 4 ? 8 : 0));

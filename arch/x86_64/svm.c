@@ -240,10 +240,11 @@ static void set(struct vcpu *v, enum guest_reg reg, u64 value)
     u64 *where = reg_of(v, reg);
 
     *where = reg == GUEST_EFER ? value | EFER_SVME : value;
-    /* Behind the gate the hardware's CR4 follows, but for what the gate holds back. */
-    if (reg == GUEST_CR4 && !v->arch.gate_open)
-        v->arch.vmcb->cr4 = value & ~(u64)CR4_OSXSAVE;
-    DEBUG_CHECK(reg != GUEST_CR0); /* CR0 is only ever written by the guest itself */
+    /* Behind the gate the hardware's registers follow, but for what the gate holds back. */
+    if (!v->arch.gate_open) {
+        v->arch.vmcb->cr0 = v->arch.own_cr0 | CR0_TS | CR0_MP;
+        v->arch.vmcb->cr4 = v->arch.own_cr4 & ~(u64)CR4_OSXSAVE;
+    }
     v->arch.vmcb->clean = 0;
 }
 

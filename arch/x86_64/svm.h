@@ -184,6 +184,14 @@ void svm_enter(struct arch_vcpu *a, u64 host_vmcb_pa);
 /* What the last exit asks for (svm_exits.c). */
 enum vcpu_event svm_exit(struct vcpu *v);
 
+/* Exits of the control registers, XSETBV's among them (svm_cr.c). */
+enum vcpu_event svm_exit_cr(struct vcpu *v, u64 code);
+enum vcpu_event svm_exit_xsetbv(struct vcpu *v);
+
+/* The gate was closed, and the guest touched what is behind it; `vector` is what it gets if
+ * refused. */
+enum vcpu_event svm_exit_gate(struct vcpu *v, u8 vector);
+
 /*
  * Past the instruction that exited: `bytes` long, unless the CPU saved the next RIP itself. Raises
  * the single-step #DB that the instruction would have raised (TF).

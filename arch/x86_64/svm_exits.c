@@ -5,10 +5,7 @@
 #include "svm.h"
 #include "cpu.h"
 #include "cpuid_policy.h"
-#include "cr.h"
-#include "decode_cr.h"
 #include "exceptions.h"
-#include "guest_walk.h"
 #include "io.h"
 #include "msr.h"
 #include "virt.h"
@@ -23,15 +20,8 @@ static enum vcpu_event fault(struct vcpu *v, u8 vector, bool has_error)
     return VCPU_RESUME;
 }
 
-static u64 gpr_get(const struct vcpu *v, unsigned n)
-{
-    const struct vmcb *c = v->arch.vmcb;
-
-    return n == RAX ? c->rax : n == RSP ? c->rsp : v->arch.regs[n];
-}
-
 /* The gate was closed and the guest touched what is behind it. */
-static enum vcpu_event exit_gate(struct vcpu *v, u8 vector)
+enum vcpu_event svm_exit_gate(struct vcpu *v, u8 vector)
 {
     enum fp_trap_result result = fp_trap(v, FP_UNIT_BASE);
 
@@ -132,74 +122,6 @@ static enum vcpu_event exit_io(struct vcpu *v)
     return event;
 }
 
-/* Which register MOV CR4 reads: from the CPU where it says so, else from the instruction. */
-static bool cr4_source(struct vcpu *v, unsigned *gpr, u32 *length)
-{
-    struct vmcb *c = v->arch.vmcb;
-    struct cr_write decoded;
-    u8 bytes[15];
-
-    if (cpu_has.decode_assists && cpu_has.nrip) {
-        *gpr = (unsigned)(c->exitinfo1 & 0xf);
-        *length = 3;
-        return c->exitinfo1 >> 63;
-    }
-    struct guest_memory m = {
-        v->vm->ram, v->vm->ram_gpa,          v->vm->ram_bytes, virt->get(v, GUEST_CR0),
-        c->cr3,     virt->get(v, GUEST_CR4), c->efer};
-    bool long_mode = virt->in_64bit_mode(v);
-    u64 linear = long_mode ? c->rip : (u32)(c->cs.base + c->rip);
-    size_t n = guest_read(&m, linear, bytes, sizeof(bytes));
-    if (!decode_cr_write(bytes, n, long_mode, &decoded) || decoded.cr != 4)
-        return false;
-    *gpr = decoded.gpr;
-    *length = decoded.length;
-    return true;
-}
-
-static enum vcpu_event exit_cr4_write(struct vcpu *v)
-{
-    unsigned gpr;
-    u32 length;
-
-    if (v->arch.vmcb->cpl != 0)
-        return fault(v, VECTOR_GP, true);
-    if (!cr4_source(v, &gpr, &length)) {
-        vcpu_crash(v, "a write to CR4 whose instruction cannot be read back; was the code changed "
-                      "while it ran?");
-        return VCPU_VM_ENDED;
-    }
-    u64 value = gpr_get(v, gpr);
-    if (!virt->in_64bit_mode(v))
-        value = (u32)value;
-    if (!cr4_write(v, value))
-        return fault(v, VECTOR_GP, true);
-    svm_skip(v, length);
-    return VCPU_RESUME;
-}
-
-static enum vcpu_event exit_xsetbv(struct vcpu *v)
-{
-    struct vmcb *c = v->arch.vmcb;
-    u64 value = v->arch.regs[RDX] << 32 | (u32)c->rax;
-
-    switch (xsetbv_write(v, (u32)v->arch.regs[RCX], value)) {
-    case XSETBV_DONE:
-        svm_skip(v, 3);
-        return VCPU_RESUME;
-    case XSETBV_UD:
-        return fault(v, VECTOR_UD, false);
-    case XSETBV_STOP:
-        vcpu_crash(v,
-                   "XSETBV 0x%lx: no memory for a larger FP save area: give the VM a shorter fp "
-                   "list, or the machine more memory",
-                   value);
-        return VCPU_VM_ENDED;
-    default:
-        return fault(v, VECTOR_GP, true);
-    }
-}
-
 /* Nothing can wake a halted vCPU in this release, whatever its IF says. */
 static enum vcpu_event exit_hlt(struct vcpu *v)
 {
@@ -265,10 +187,10 @@ static enum vcpu_event exit_debug(struct vcpu *v)
 static enum vcpu_event exit_rare(struct vcpu *v, u64 code)
 {
     switch (code) {
-    case SVM_EXIT_WRITE_CR4:
-        return exit_cr4_write(v);
+    case SVM_EXIT_READ_CR0 ... SVM_EXIT_WRITE_CR4:
+        return svm_exit_cr(v, code);
     case SVM_EXIT_XSETBV:
-        return exit_xsetbv(v);
+        return svm_exit_xsetbv(v);
     case SVM_EXIT_READ_DR0 ... SVM_EXIT_READ_DR0 + 3:
     case SVM_EXIT_WRITE_DR0 ... SVM_EXIT_WRITE_DR0 + 3:
         vcpu_debug_regs_load(v);
@@ -329,12 +251,9 @@ enum vcpu_event svm_exit(struct vcpu *v)
     case SVM_EXIT_INTR:
         return exit_intr(v);
     case SVM_EXIT_EXCEPTION_NM:
-        return exit_gate(v, VECTOR_NM);
+        return svm_exit_gate(v, VECTOR_NM);
     case SVM_EXIT_EXCEPTION_UD:
-        return exit_gate(v, VECTOR_UD);
-    case SVM_EXIT_READ_CR0 ... SVM_EXIT_READ_CR8: /* any of them: FACTS, QEMU's CR-read erratum */
-    case SVM_EXIT_WRITE_CR0:
-        return exit_gate(v, VECTOR_GP);
+        return svm_exit_gate(v, VECTOR_UD);
     case SVM_EXIT_CPUID:
         return exit_cpuid(v);
     case SVM_EXIT_MSR:
