@@ -228,6 +228,8 @@ static void virtualisation_refused(void)
         {"VMXOFF", insn_vmxoff, NULL},
     };
 
+    /* A page address: VMRUN and its kin check RAX before a hypervisor's intercept (APM 2, 15.7). */
+    scratch.value = PAGE_SIZE;
     for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
         try_stub(cases[i].stub, &scratch);
         ok(fault_is(VECTOR_UD, cases[i].at ? cases[i].at : (const void *)cases[i].stub),
