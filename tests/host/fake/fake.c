@@ -8,7 +8,8 @@
 #include <cmocka.h>
 
 struct fake fake;
-struct pcpu pcpus[MAX_CPUS];
+/* hv/sched.c has them where it is linked. */
+__attribute__((weak)) struct pcpu pcpus[MAX_CPUS];
 
 /*
  * The area's layout, in words. Below VEC_BYTES an area holds V alone; from there on V lies inside

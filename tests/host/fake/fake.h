@@ -38,8 +38,6 @@ struct fake {
     bool must_load;    /* the erratum: lazy contexts are loaded at switch-in all the same */
     u32 this_cpu;
     struct fake_counts count;
-    /* What arch_vcpu_run() does; set by tests of the scheduler. */
-    enum vcpu_event (*run)(struct vcpu *v);
 };
 
 extern struct fake fake;

@@ -58,16 +58,16 @@ u32 fake_below(u32 n)
     return (u32)(fake_rand() % n);
 }
 
-static u64 ticks;
+u64 fake_now;
 
 u64 arch_cycles(void)
 {
-    return ticks++;
+    return fake_now++;
 }
 
 u64 arch_ticks(void)
 {
-    return ticks++;
+    return fake_now++;
 }
 
 u64 arch_ticks_per_second(void)

@@ -23,6 +23,9 @@ extern char fake_panic_text[256];
         fake_panic_expected = false;                                                               \
     } while (0)
 
+/* arch_ticks() and arch_cycles(): one more at each look; a test may make it more. */
+extern u64 fake_now;
+
 /* Deterministic random numbers; SEED=n in the environment repeats a run. */
 u64 fake_seed(void);
 void fake_srand(u64 seed);

@@ -46,9 +46,16 @@ void world_end(void)
     assert_int_equal(fake_pages_held, 0);
 }
 
+void oracle_reset(struct oracle *o)
+{
+    fake_regs_init(&o->regs);
+    o->xcr = FAKE_XCR_V;
+    o->ctrl = 0;
+}
+
 struct oracle *world_oracle(const struct vcpu *v)
 {
-    return &world.oracles[v - world.slots];
+    return v->arch.oracle;
 }
 
 struct vcpu *world_create(u32 slot, u32 vm, u32 cpu, fp_units offered, enum fp_policy policy)
@@ -67,10 +74,8 @@ struct vcpu *world_create(u32 slot, u32 vm, u32 cpu, fp_units offered, enum fp_p
     v->fp.arch.xcr = FAKE_XCR_V;
     v->fp.arch.xcr_ever = FAKE_XCR_V;
 
-    struct oracle *o = &world.oracles[slot];
-    fake_regs_init(&o->regs);
-    o->xcr = FAKE_XCR_V;
-    o->ctrl = 0;
+    v->arch.oracle = &world.oracles[slot];
+    oracle_reset(v->arch.oracle);
     return v;
 }
 
@@ -98,9 +103,7 @@ void world_reset_vcpu(struct vcpu *v)
         world_leave(v->pcpu);
     fp_release(v);
     v->fp.arch = (struct arch_fp){.xcr = FAKE_XCR_V, .xcr_ever = FAKE_XCR_V};
-    fake_regs_init(&o->regs);
-    o->xcr = FAKE_XCR_V;
-    o->ctrl = 0;
+    oracle_reset(o);
 }
 
 void world_leave(struct pcpu *cpu)

@@ -16,6 +16,9 @@ struct oracle {
     u64 ctrl;
 };
 
+/* The architectural reset state. */
+void oracle_reset(struct oracle *o);
+
 struct world {
     struct vm vms[WORLD_VMS];
     struct vcpu slots[WORLD_SLOTS];
