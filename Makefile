@@ -89,6 +89,8 @@ EFI := $(B)/$(EFI_$(ARCH))
 GUEST_x86_64 := $(B)/guest.elf
 GUEST_arm64 := $(B)/guest.Image
 GUEST := $(GUEST_$(ARCH))
+# Built into the image without its debug information, which is larger than it is.
+BLOB := $(if $(filter x86_64,$(ARCH)),$(B)/guest.stripped,$(GUEST))
 
 # Set-up first, then the build proper as a second make: -j must not run them side by side.
 all: setup-build
@@ -115,14 +117,16 @@ $(B)/boot/%.c.o: boot/%.c $(B)/flags
 $(B)/guest/%.c.o: guest/%.c $(B)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(GUEST_CFLAGS) -MMD -MP -c $< -o $@
-$(B)/boot/builtin_guest.S.o: $(GUEST)
+$(B)/boot/builtin_guest.S.o: $(BLOB)
 $(B)/%.S.o: %.S $(B)/flags
 	@mkdir -p $(@D)
-	$(Q)$(AS_CC) $(S_FLAGS) -DGUEST_BLOB='"$(GUEST)"' -MMD -MP -c $< -o $@
+	$(Q)$(AS_CC) $(S_FLAGS) -DGUEST_BLOB='"$(BLOB)"' -MMD -MP -c $< -o $@
 
 $(B)/guest.elf: $(GUEST_OBJ) $(GUEST_LDS)
 	$(Q)$(LD) -nostdlib $(GUEST_LINK_$(ARCH)) -z noexecstack -z max-page-size=4096 --build-id=none \
 	    --orphan-handling=place --fatal-warnings -T $(GUEST_LDS) -o $@ $(GUEST_OBJ)
+$(B)/guest.stripped: $(B)/guest.elf
+	$(Q)$(OBJCOPY) --strip-all $< $@
 $(B)/guest.Image: $(B)/guest.elf
 	$(Q)$(OBJCOPY) -O binary $< $@
 
