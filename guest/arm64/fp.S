@@ -68,6 +68,14 @@
         .endr
         ret
 
+/* void sve_clear_p(void): P0-P15 and FFR all false */
+        function sve_clear_p
+        .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+        pfalse  p\n\().b
+        .endr
+        wrffr   p0.b
+        ret
+
 /* u64 sve_vl(void): bytes of a Z register now */
         function sve_vl
         rdvl    x0, #1

@@ -14,6 +14,7 @@ void fp_load_v(const u8 *v);
 void sve_store_z(u8 *z);
 void sve_store_p(u8 *p);
 void sve_load(const u8 *z, const u8 *p);
+void sve_clear_p(void);
 u64 sve_vl(void);
 u64 fpcr_read(void);
 void fpcr_write(u64 value);

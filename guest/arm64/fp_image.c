@@ -52,10 +52,14 @@ void fp_image_fill(struct fp_image *image, u32 vl, u64 seed)
 
 void fp_image_load(const struct fp_image *image)
 {
-    if (image->vl)
+    if (image->vl) {
         sve_load(image->z, image->p);
-    else
+    } else {
+        /* FPSIMD and nothing else: writing V clears the rest of Z, and this the predicates. */
+        if (has_sve())
+            sve_clear_p();
         fp_load_v(image->z);
+    }
     fpcr_write(image->fpcr);
     fpsr_write(image->fpsr);
 }
