@@ -216,6 +216,7 @@ static void pointers_held(bool pending)
 void scenario_control(void)
 {
     fp_first();
+    integer_state_held();
     background_start();
     memset(area, 0, sizeof(area));
     control_words_held();

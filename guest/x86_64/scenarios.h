@@ -20,4 +20,7 @@ void scenario_spin_cli(void);
 void scenario_halt(void);
 void scenario_taskswitch(void);
 
+/* integer.c, part of control */
+void integer_state_held(void);
+
 #endif
