@@ -122,10 +122,17 @@ static void simd_exception(void)
 static bool emms_left(const struct fp_image *want)
 {
     static struct fp_image got;
+    static u32 said;
 
     fp_read(&got, FIRST_FXSAVE);
     fx_put16(got.fx, FX_FSW, fx16(got.fx, FX_FSW) & 0xc7ff);
-    return !memcmp(got.fx, want->fx, FX_ST) && !memcmp(got.fx + FX_XMM, want->fx + FX_XMM, 256);
+    if (!memcmp(got.fx, want->fx, FX_ST) && !memcmp(got.fx + FX_XMM, want->fx + FX_XMM, 256))
+        return true;
+    if (said++ < 2) {
+        pattern_diag("after EMMS", got.fx, want->fx, FX_ST);
+        pattern_diag("after EMMS, XMM", got.fx + FX_XMM, want->fx + FX_XMM, 256);
+    }
+    return false;
 }
 
 /*
