@@ -165,8 +165,9 @@ HOST_CFLAGS := -std=gnu11 -O1 -g $(WARN) -I. -Itests/host -fno-omit-frame-pointe
     -DFERMATA_DEBUG -DFERMATA_HOST -D_GNU_SOURCE \
     $(if $(filter coverage,$(BUILD)),--coverage,-fsanitize=address,undefined -fno-sanitize-recover=all)
 HOST_MACHINE_fake := -Itests/host/fake -DMAX_CPUS=3
-HOST_MACHINE_x86_64 := -Iarch/x86_64
-HOST_MACHINE_arm64 := -Iarch/arm64
+# -iquote: the C library has a <features.h> too
+HOST_MACHINE_x86_64 := -iquote arch/x86_64
+HOST_MACHINE_arm64 := -iquote arch/arm64
 HOST_TESTS := $(patsubst tests/host/%.c,$(H)/%,$(wildcard tests/host/test_*.c))
 links = $(shell sed -n 's/^.*\blinks: *\([^*]*\).*/\1/p' $(1))
 machine = $(or $(shell sed -n 's/^.*\bmachine: *\([a-z0-9_]*\) *$$/\1/p' $(1)),fake)
