@@ -111,6 +111,7 @@ want_set() { # want_set SET ARCH...
     case $set in
     test | coverage)
         want libcmocka-dev "host tests" test -e /usr/include/cmocka.h
+        [ "$host" = aarch64 ] || want qemu-user "host tests of arm64's assembly" have qemu-aarch64
         want perl "prove" have prove
         ;;&
     coverage) want lcov "coverage pages" have genhtml ;;
