@@ -46,6 +46,9 @@ static void find_console(struct boot_info *info)
     }
     arch_usual_uart(&info->uart);
     info->uart.from = BOOT_UART_FROM_PLATFORM;
+    if (info->uart.kind == BOOT_UART_NONE)
+        boot_say("no UART that Fermata can drive: after this line nothing more is shown; enable a "
+                 "serial console (SPCR) in the firmware");
 }
 
 bool machine_describe(struct boot_info *info)

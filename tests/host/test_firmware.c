@@ -12,6 +12,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <string.h>
 #include <cmocka.h>
 
 static int setup(void **state)
@@ -68,6 +69,16 @@ static void without_volume_or_console(void **state)
 #define CONF                                                                                       \
     "[vm.a]\nkernel=/guests//"                                                                     \
     "a.elf\n[vm.b]\nkernel=\\gone\n[vm.c]\nkernel=\\guests\\a.elf\n[vm.d]\nkernel=builtin\n"
+
+/* Without a UART the user learns where the output went. */
+static void without_uart(void **state)
+{
+    (void)state;
+    fw.conf = "[vm.a]\nkernel=builtin\n";
+    fw.no_uart = true;
+    assert_int_equal(fake_efi_start(), EFI_SUCCESS);
+    assert_non_null(strstr(fw.console, "fermata: no UART that Fermata can drive: "));
+}
 
 /* A firmware may give a file byte by byte. */
 static void short_reads(void **state)
@@ -211,10 +222,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(without_config), T(without_volume_or_console),
-        T(short_reads),    T(broken_kernels),
-        T(broken_config),  T(wrong_config),
-        T(wrong_machine),  T(refused_exit),
-        T(exit_never),
+        T(without_uart),   T(short_reads),
+        T(broken_kernels), T(broken_config),
+        T(wrong_config),   T(wrong_machine),
+        T(refused_exit),   T(exit_never),
     };
 
     return cmocka_run_group_tests_name("firmware", tests, NULL, NULL);

@@ -36,7 +36,8 @@ bool arch_preflight(char *why, size_t n)
 
 void arch_usual_uart(struct boot_uart *uart)
 {
-    *uart = (struct boot_uart){.kind = BOOT_UART_16550_IO, .base = 0x3f8};
+    *uart =
+        (struct boot_uart){.kind = fw.no_uart ? BOOT_UART_NONE : BOOT_UART_16550_IO, .base = 0x3f8};
 }
 
 bool arch_fp_config_parse(const char *list, struct arch_fp_config *config, char *why, size_t n)

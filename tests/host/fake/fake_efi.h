@@ -11,7 +11,7 @@ struct fake_efi {
     /* What the firmware does. */
     const char *preflight; /* NULL: the machine is fine */
     EFI_STATUS open, get_info, read, map, volume;
-    bool no_file_system, directory, no_memory, stuck;
+    bool no_file_system, directory, no_memory, no_uart, stuck;
     UINTN chunk;      /* most bytes a read gives */
     u32 refusals;     /* ExitBootServices fails so often */
     u32 descriptors;  /* of the map; each refusal adds one */
