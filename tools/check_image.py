@@ -69,6 +69,7 @@ def check_vector(options):
         seen += 1
         text = re.sub(r"<[^>]*>|//.*$|#.*$" if options.arch == "x86_64" else r"<[^>]*>|//.*$", "",
                       instruction.group(2)).strip()
+        text = " ".join(text.split())
         text = re.sub(r"^(?:(?:lock|rep[nz]*|data16|cs|ds|rex\.?\w*)\s+)+", "", text)
         if VECTOR[options.arch].search(text) and not NOT_VECTOR[options.arch].search(text):
             if not permitted.match(function):
