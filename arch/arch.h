@@ -168,4 +168,9 @@ bool arch_fp_controls_current(const struct vcpu *v);
 /* Debug builds: units whose gate is open for this vCPU as the hardware will see it. */
 fp_units arch_fp_gate_state(const struct vcpu *v);
 
+/* An architecture may define some of these inline, for the measured path. */
+#if __has_include("arch_inline.h")
+#include "arch_inline.h"
+#endif
+
 #endif

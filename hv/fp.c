@@ -15,6 +15,9 @@
 #include "hv/pcpu.h"
 #include "hv/vm.h"
 
+/* Inlined where they are used: each is run once per switch or trap, and that path is measured. */
+#define FP_HOT inline __attribute__((always_inline))
+
 static bool owns(const struct vcpu *v)
 {
     return v->pcpu->fp_owner == v;
@@ -39,14 +42,11 @@ void fp_init(struct vcpu *v, fp_units offered, enum fp_policy policy)
  * the next save overwrites it, so one order serves both cases: complete the new area, then flip the
  * pointer, then free the old.
  */
-static bool ensure_area(struct vcpu *v, fp_units units)
+static __attribute__((noinline)) bool replace_area(struct vcpu *v, size_t need)
 {
     struct fp_ctx *fp = &v->fp;
-    size_t need = arch_fp_bytes(fp, units);
     struct fp_area bigger;
 
-    if (need <= fp->area.bytes)
-        return true;
     if (!fp_area_alloc(&v->vm->fp_quota, need, &bigger))
         return false;
 
@@ -62,9 +62,16 @@ static bool ensure_area(struct vcpu *v, fp_units units)
     return true;
 }
 
+static FP_HOT bool ensure_area(struct vcpu *v, fp_units units)
+{
+    size_t need = arch_fp_bytes(&v->fp, units);
+
+    return likely(need <= v->fp.area.bytes) || replace_area(v, need);
+}
+
 /* Registers := memory for `units`, which must not be live; the vCPU becomes (or stays) the owner.
  */
-static void load(struct vcpu *v, fp_units units)
+static FP_HOT void load(struct vcpu *v, fp_units units)
 {
     struct fp_ctx *fp = &v->fp;
     struct pcpu *cpu = v->pcpu;
@@ -84,7 +91,7 @@ static void load(struct vcpu *v, fp_units units)
 }
 
 /* Memory := registers, unless they are equal already. The vCPU stays the owner. */
-static void save(struct fp_ctx *fp)
+static FP_HOT void save(struct fp_ctx *fp)
 {
     if (fp->in_sync)
         return;
@@ -96,7 +103,7 @@ static void save(struct fp_ctx *fp)
 
 /* The registers go to INIT and belong to no one; what was in them is in memory, or is meant to be
  * lost. */
-static void disown(struct vcpu *v)
+static FP_HOT void disown(struct vcpu *v)
 {
     struct fp_ctx *fp = &v->fp;
 

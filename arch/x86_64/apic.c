@@ -1,6 +1,7 @@
 /*
- * The local APIC timer, one shot, and how fast it and the TSC run. By x2APIC MSRs where the CPU has
- * them: one instruction to set a quantum, on the measured path of every switch.
+ * The local APIC timer, one shot, and how fast it and the TSC run. The APIC stays in the mode the
+ * firmware chose: registers in a page, or x2APIC MSRs. Either sets a quantum with one instruction,
+ * and QEMU's -icount does not survive an MSR that reads its clock ("Bad icount read").
  */
 #include "apic.h"
 #include "cpu.h"
@@ -35,11 +36,12 @@ enum {
 
 u64 tsc_hz;
 static u64 timer_ratio; /* APIC timer counts per TSC tick, fixed point */
+static bool x2apic;
 static volatile u32 *xapic;
 
 static void apic_write(unsigned reg, u32 value)
 {
-    if (likely(cpu_has.x2apic))
+    if (x2apic)
         wrmsr(MSR_X2APIC_FIRST + reg, value);
     else
         xapic[reg * 4] = value;
@@ -47,19 +49,17 @@ static void apic_write(unsigned reg, u32 value)
 
 static u32 apic_read(unsigned reg)
 {
-    return cpu_has.x2apic ? (u32)rdmsr(MSR_X2APIC_FIRST + reg) : xapic[reg * 4];
+    return x2apic ? (u32)rdmsr(MSR_X2APIC_FIRST + reg) : xapic[reg * 4];
 }
 
 static void apic_enable(void)
 {
     u64 base = rdmsr(MSR_APIC_BASE);
 
-    if (cpu_has.x2apic) {
-        wrmsr(MSR_APIC_BASE, base | APIC_BASE_ENABLE);
-        wrmsr(MSR_APIC_BASE, base | APIC_BASE_ENABLE | APIC_BASE_EXTD);
-    } else {
+    wrmsr(MSR_APIC_BASE, base | APIC_BASE_ENABLE);
+    x2apic = base & APIC_BASE_EXTD;
+    if (!x2apic) {
         u64 page = base & PTE_ADDRESS;
-        wrmsr(MSR_APIC_BASE, base | APIC_BASE_ENABLE);
         paging_map_device(page, PAGE_SIZE);
         xapic = (volatile u32 *)(uintptr_t)page;
     }

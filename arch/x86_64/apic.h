@@ -7,7 +7,7 @@
 struct pcpu;
 struct boot_info;
 
-/* Enables the APIC (x2APIC if there is one) and finds the rates of TSC and timer. */
+/* Enables the APIC and finds the rates of TSC and timer. */
 void apic_init(struct pcpu *cpu, const struct boot_info *info);
 
 /* Called by vectors.S. */

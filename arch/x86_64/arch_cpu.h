@@ -6,6 +6,9 @@
 
 struct pcpu;
 
+/* For functions declared elsewhere without static, and what they use: never out of line. */
+#define ARCH_INLINE extern inline __attribute__((gnu_inline, always_inline))
+
 struct arch_pcpu {
     u64 xcr0;         /* cached XCR0: always what the register holds (BUGS 7) */
     u32 pkru;         /* last PKRU written or read back; exact whenever no vCPU is current */

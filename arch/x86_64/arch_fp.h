@@ -17,12 +17,17 @@ struct arch_fp_config {
 };
 
 struct arch_fp {
+    /* What the movers go by, kept current by fp_plan(). */
+    u32 mask;  /* RFBM of save, load and scrub: xcr0_ever without PKRU, which is eager */
+    u32 bytes; /* of the area for `mask` */
+    bool slow; /* not simply XSAVEOPT64 and XRSTOR64 under the XCR0 that is installed */
+
+    bool code32;   /* outside 64-bit mode when last saved: keeps FCS and FDS (BUGS 36) */
     u64 permitted; /* XCR0 bits that XSETBV accepts, XCR0_PKRU among them; 0 without XSAVE */
     u64 xcr0;      /* the guest's XCR0: the real one while it runs (FACTS: XGETBV cannot trap) */
     u64 xcr0_ever; /* everything it ever enabled: what save and scrub work under (BUGS 35) */
     u32 pkru;      /* while not current; while current the register holds it (BUGS 11) */
     bool pku;      /* PKRU belongs to this guest; without it the register stays 0 */
-    bool code32;   /* outside 64-bit mode when last saved: keep FCS and FDS (BUGS 36) */
 };
 
 #endif

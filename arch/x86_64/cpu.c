@@ -78,7 +78,6 @@ void cpu_detect(void)
 
     r = cpuid(1, 0);
     cpu_has.vmx = bit(r.ecx, 5);
-    cpu_has.x2apic = bit(r.ecx, 21);
     cpu_has.xsave = bit(r.ecx, 26);
     cpu_has.hypervisor = bit(r.ecx, 31);
     if (cpu_has.max_leaf >= 7) {
@@ -184,16 +183,6 @@ void arch_report(void)
         if (cpu_has.xcr0 & BIT(n))
             report_component(n);
     }
-}
-
-u64 arch_ticks(void)
-{
-    return rdtsc();
-}
-
-u64 arch_cycles(void)
-{
-    return rdtsc();
 }
 
 u64 arch_ticks_per_second(void)

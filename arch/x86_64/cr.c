@@ -5,6 +5,7 @@
 #include "cr.h"
 #include "cpu.h"
 #include "cpuid_policy.h"
+#include "fp_hw.h"
 #include "virt.h"
 #include "xstate_layout.h"
 #include "arch/arch.h"
@@ -41,7 +42,7 @@ bool cr0_write(struct vcpu *v, u64 value)
 {
     u64 old = virt->get(v, GUEST_CR0), efer = virt->get(v, GUEST_EFER);
 
-    if (!cr0_valid(value, old, efer, virt->get(v, GUEST_CR4), virt->in_64bit_mode(v)))
+    if (!cr0_valid(value, old, efer, virt->get(v, GUEST_CR4), vcpu_in_64bit_mode(v)))
         return false;
     virt->set(v, GUEST_CR0, cr0_value(value));
     /* Long mode becomes active, or stops being so, with paging: APM 2, 14.6.1. */
@@ -97,11 +98,14 @@ enum xsetbv_result xsetbv_write(struct vcpu *v, u32 index, u64 value)
     if (virt->cpl(v) != 0 || index != 0 || !xcr0_valid(value, fp->permitted))
         return XSETBV_GP;
     fp->xcr0_ever |= value;
+    fp_plan(&v->fp);
     if (fp->xcr0_ever != ever && !fp_grow(v)) {
         fp->xcr0_ever = ever;
+        fp_plan(&v->fp);
         return XSETBV_STOP;
     }
     fp->xcr0 = value;
+    fp_plan(&v->fp);
     arch_fp_controls(v);
     return XSETBV_DONE;
 }

@@ -10,8 +10,7 @@
 
 struct fp_hw fp_hw;
 
-/* XRSTOR from this gives INIT; MXCSR is read from the image whatever XSTATE_BV says. */
-static const struct xsave_image init_image ALIGNED(64) = {
+const struct xsave_image fp_init_image ALIGNED(64) = {
     .legacy = {.fcw = FCW_RESET, .mxcsr = MXCSR_RESET},
 };
 
@@ -36,15 +35,14 @@ u64 fp_hw_offered(void)
     return offered;
 }
 
-static struct vcpu *vcpu_of(const struct fp_ctx *fp)
+void fp_plan(struct fp_ctx *ctx)
 {
-    return container_of((struct fp_ctx *)(uintptr_t)fp, struct vcpu, fp);
-}
+    struct arch_fp *fp = &ctx->arch;
 
-/* What save, load and scrub work under: PKRU is eager and stays out. */
-static u32 mask_of(const struct fp_ctx *fp)
-{
-    return (u32)(fp->arch.xcr0_ever & XSTATE_GATED);
+    fp->mask = (u32)(fp->xcr0_ever & XSTATE_GATED);
+    fp->bytes = cpu_has.xsave ? xstate_bytes(fp->mask) : XSTATE_LEGACY_BYTES;
+    fp->slow =
+        !cpu_has.xsaveopt || fp_hw.pointers_leak || fp->code32 || (fp->mask & ~fp->xcr0) != 0;
 }
 
 /* XCR0 with its cache: written only when it changes. */
@@ -65,21 +63,9 @@ static u64 xcr0_raise(const struct fp_ctx *fp)
     struct pcpu *cpu = arch_this_cpu();
     u64 was = cpu->arch.xcr0;
 
-    if (unlikely(mask_of(fp) & ~was))
-        xcr0_install(cpu, was | mask_of(fp));
+    if (unlikely(fp->arch.mask & ~was))
+        xcr0_install(cpu, was | fp->arch.mask);
     return was;
-}
-
-size_t arch_fp_bytes(const struct fp_ctx *fp, fp_units units)
-{
-    (void)units; /* there is one */
-    return cpu_has.xsave ? xstate_bytes(mask_of(fp)) : XSTATE_LEGACY_BYTES;
-}
-
-fp_units arch_fp_closure(const struct fp_ctx *fp, fp_units units)
-{
-    (void)fp;
-    return units;
 }
 
 void arch_fp_reset(const struct fp_ctx *fp, struct fp_area *fresh)
@@ -116,25 +102,24 @@ void arch_fp_controls_out(struct vcpu *v)
     }
 }
 
-size_t arch_fp_load(struct fp_ctx *fp, fp_units units)
+size_t fp_load_slow(const struct fp_ctx *fp)
 {
     const void *area = fp->area.base;
 
-    (void)units;
-    if (unlikely(!cpu_has.xsave)) {
+    if (!cpu_has.xsave) {
         if (fp->arch.code32)
             fp_move_fxrstor32(area);
         else
             fp_move_fxrstor64(area);
-        return XSTATE_LEGACY_BYTES;
+        return fp->arch.bytes;
     }
     u64 was = xcr0_raise(fp);
-    if (unlikely(fp->arch.code32))
-        fp_move_xrstor32(area, mask_of(fp));
+    if (fp->arch.code32)
+        fp_move_xrstor32(area, fp->arch.mask);
     else
-        fp_move_xrstor64(area, mask_of(fp));
+        fp_move_xrstor64(area, fp->arch.mask);
     xcr0_install(arch_this_cpu(), was);
-    return xstate_bytes(mask_of(fp));
+    return fp->arch.bytes;
 }
 
 static void save_fxsave(struct fp_ctx *fp)
@@ -148,35 +133,32 @@ static void save_fxsave(struct fp_ctx *fp)
 static void save_xsave(struct fp_ctx *fp)
 {
     void *area = fp->area.base;
-    u32 mask = mask_of(fp);
+    u32 mask = fp->arch.mask;
 
-    if (unlikely(fp->arch.code32)) {
+    if (fp->arch.code32) {
         if (cpu_has.xsaveopt)
             fp_move_xsaveopt32(area, mask);
         else
             fp_move_xsave32(area, mask);
-    } else if (likely(cpu_has.xsaveopt)) {
+    } else if (cpu_has.xsaveopt) {
         fp_move_xsaveopt64(area, mask);
     } else {
         fp_move_xsave64(area, mask);
     }
 }
 
-size_t arch_fp_save(struct fp_ctx *fp)
+size_t fp_save_slow(struct fp_ctx *fp)
 {
-    /*
-     * The 64-bit form has 64-bit pointers and no selectors, the 32-bit form the other way round
-     * (BUGS 36): the form follows the code the guest was last running.
-     */
-    fp->arch.code32 = fp_hw.keep_selectors && !virt->in_64bit_mode(vcpu_of(fp));
-    if (unlikely(!cpu_has.xsave)) {
+    fp->arch.code32 = fp_needs_32bit_form(fp);
+    fp_plan(fp);
+    if (!cpu_has.xsave) {
         save_fxsave(fp);
-        return XSTATE_LEGACY_BYTES;
+        return fp->arch.bytes;
     }
     u64 was = xcr0_raise(fp);
     save_xsave(fp);
     xcr0_install(arch_this_cpu(), was);
-    return xstate_bytes(mask_of(fp));
+    return fp->arch.bytes;
 }
 
 static void restore_image(const struct xsave_image *image, u32 mask)
@@ -191,18 +173,17 @@ static void scrub(u32 mask)
 {
     if (unlikely(fp_hw.pointers_leak))
         restore_image(&pointers_image, XCR0_X87);
-    restore_image(&init_image, mask);
+    restore_image(&fp_init_image, mask);
 }
 
-void arch_fp_scrub(const struct fp_ctx *fp, fp_units units)
+void fp_scrub_slow(const struct fp_ctx *fp)
 {
-    (void)units;
-    if (unlikely(!cpu_has.xsave)) {
+    if (!cpu_has.xsave) {
         scrub(0);
         return;
     }
     u64 was = xcr0_raise(fp);
-    scrub(mask_of(fp));
+    scrub(fp->arch.mask);
     xcr0_install(arch_this_cpu(), was);
 }
 
@@ -223,20 +204,14 @@ void fp_hw_init(struct pcpu *cpu)
     scrub((u32)managed);
 }
 
-void arch_fp_gate(struct vcpu *v, fp_units units)
-{
-    virt->gate(v, units != 0);
-}
-
 fp_units arch_fp_gate_state(const struct vcpu *v)
 {
     return virt->gate_open(v) ? FP_UNIT_BASE : 0;
 }
 
-bool arch_fp_must_load(const struct fp_ctx *fp)
+bool fp_tags_set(const struct fp_ctx *fp)
 {
-    return unlikely(fp_hw.emms_escapes) && fp->area.base &&
-           xstate_x87_tags_set(fp->area.base, cpu_has.xsave);
+    return fp->area.base && xstate_x87_tags_set(fp->area.base, cpu_has.xsave);
 }
 
 static bool all_zero(const void *p, size_t n)

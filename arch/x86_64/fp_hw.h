@@ -13,6 +13,21 @@ struct fp_hw {
 };
 extern struct fp_hw fp_hw;
 
+struct fp_ctx;
+struct xsave_image;
+
+/* XRSTOR from this gives INIT; MXCSR is read from the image whatever XSTATE_BV says. */
+extern const struct xsave_image fp_init_image;
+
+/* Recomputes what the movers go by (mask, bytes, slow) after xcr0, xcr0_ever or code32 changed. */
+void fp_plan(struct fp_ctx *fp);
+
+/* The uncommon cases of load, save and scrub (arch_inline.h has the common one). */
+size_t fp_load_slow(const struct fp_ctx *fp);
+size_t fp_save_slow(struct fp_ctx *fp);
+void fp_scrub_slow(const struct fp_ctx *fp);
+bool fp_tags_set(const struct fp_ctx *fp);
+
 /* XCR0 bits this machine can offer to a VM; x87 and SSE without XSAVE. */
 u64 fp_hw_offered(void);
 

@@ -14,9 +14,10 @@
  * XSAVEOPT an XRSTOR with RFBM = 0 from another address: it restores nothing, and makes every
  * component "modified". The init optimisation, the one worth having, stays.
  */
+#include "x86.h"
+
     .macro close_ts
-    mov     %cr0, %rax
-    or      $8, %eax
+    mov     $HOST_CR0, %eax
     mov     %rax, %cr0
     .endm
 

@@ -151,7 +151,7 @@ static void enable(void)
     wrmsr(MSR_EFER, (rdmsr(MSR_EFER) | EFER_NXE) & ~(u64)(EFER_SCE | EFER_LMSLE | EFER_FFXSR));
     write_cr4(cr4);
     write_cr3(address_of(root));
-    write_cr0(CR0_PG | CR0_WP | CR0_NE | CR0_ET | CR0_MP | CR0_PE | CR0_TS);
+    write_cr0(HOST_CR0);
 }
 
 void paging_init(const struct boot_info *info)

@@ -8,6 +8,7 @@
 
 _Static_assert(offsetof(struct vcpu, arch) == 0, "svm_enter.S");
 _Static_assert(offsetof(struct arch_vcpu, vmcb_pa) == 136, "svm_enter.S");
+_Static_assert(VCPU_RESUME == 0, "svm_enter.S");
 
 const struct virt_ops *virt = &svm_ops;
 
@@ -15,10 +16,12 @@ const struct virt_ops *virt = &svm_ops;
  * CVE-2015-8104), and the machine's own. */
 #define EXCEPTIONS_ALWAYS (BIT(1) | BIT(17) | BIT(18))
 #define EXCEPTIONS_GATE   (BIT(6) | BIT(7)) /* #UD, #NM */
-#define CR_GATE_READS     (BIT(0) | BIT(4)) /* both: FACTS, QEMU's CR-read erratum */
-#define CR_GATE_WRITES    BIT(0)
-#define CR_WRITES_ALWAYS  BIT(4)
-#define DR_LAZY           0x000f /* DR0 to DR3 */
+/* intercept_cr. Reads of both CR0 and CR4: FACTS, QEMU's CR-read erratum. */
+#define CR_READ(n)  BIT(n)
+#define CR_WRITE(n) BIT(16 + (n))
+#define CR_ALWAYS   ((u32)CR_WRITE(4))
+#define CR_GATE     ((u32)(CR_READ(0) | CR_READ(4) | CR_WRITE(0)))
+#define DR_LAZY     0x000f /* DR0 to DR3 */
 
 static void cpu_init(struct pcpu *cpu)
 {
@@ -47,7 +50,7 @@ static void stage2_free(struct vm *vm)
 
 static void set_intercepts(struct vmcb *c)
 {
-    c->intercept_cr_write = CR_WRITES_ALWAYS;
+    c->intercept_cr = CR_ALWAYS;
     c->intercept_dr_read = DR_LAZY;
     c->intercept_dr_write = DR_LAZY;
     c->intercept_exceptions = EXCEPTIONS_ALWAYS;
@@ -162,22 +165,20 @@ static void gate(struct vcpu *v, bool open)
     struct arch_vcpu *a = &v->arch;
     struct vmcb *c = a->vmcb;
 
-    if (open == a->gate_open)
-        return;
-    if (open) {
+    if (open && !a->gate_open) {
         c->cr0 = a->own_cr0;
         c->cr4 = a->own_cr4;
-        c->intercept_cr_read = 0;
-        c->intercept_cr_write = CR_WRITES_ALWAYS;
+        c->intercept_cr = CR_ALWAYS;
         c->intercept_exceptions = EXCEPTIONS_ALWAYS;
-    } else {
+    } else if (!open && a->gate_open) {
         a->own_cr0 = c->cr0;
         a->own_cr4 = c->cr4;
         c->cr0 |= CR0_TS | CR0_MP;
         c->cr4 &= ~(u64)CR4_OSXSAVE;
-        c->intercept_cr_read = CR_GATE_READS;
-        c->intercept_cr_write = CR_WRITES_ALWAYS | CR_GATE_WRITES;
+        c->intercept_cr = CR_ALWAYS | CR_GATE;
         c->intercept_exceptions = EXCEPTIONS_ALWAYS | EXCEPTIONS_GATE;
+    } else {
+        return;
     }
     a->gate_open = open;
     c->clean &= ~(u32)(CLEAN_CRX | CLEAN_INTERCEPTS);
@@ -190,8 +191,7 @@ static bool gate_open(const struct vcpu *v)
     u64 ts_mp = CR0_TS | CR0_MP;
     bool closed = (c->cr0 & ts_mp) == ts_mp && !(c->cr4 & CR4_OSXSAVE) &&
                   (c->intercept_exceptions & EXCEPTIONS_GATE) == EXCEPTIONS_GATE &&
-                  (c->intercept_cr_read & CR_GATE_READS) == CR_GATE_READS &&
-                  (c->intercept_cr_write & CR_GATE_WRITES);
+                  (c->intercept_cr & CR_GATE) == CR_GATE;
 
     return !closed;
 }
@@ -248,13 +248,6 @@ static void set(struct vcpu *v, enum guest_reg reg, u64 value)
     v->arch.vmcb->clean = 0;
 }
 
-static bool in_64bit_mode(const struct vcpu *v)
-{
-    const struct vmcb *c = v->arch.vmcb;
-
-    return (c->efer & EFER_LMA) && (c->cs.attributes & BIT(9)); /* CS.L */
-}
-
 static unsigned cpl(const struct vcpu *v)
 {
     return v->arch.vmcb->cpl;
@@ -276,7 +269,7 @@ void svm_skip(struct vcpu *v, u32 bytes)
     struct vmcb *c = v->arch.vmcb;
 
     c->rip = cpu_has.nrip && c->nrip ? c->nrip : c->rip + bytes;
-    if (!in_64bit_mode(v))
+    if (!vcpu_in_64bit_mode(v))
         c->rip &= 0xffffffff;
     c->interrupt_shadow = 0;
     if (unlikely(c->rflags & RFLAGS_TF)) {
@@ -288,20 +281,8 @@ void svm_skip(struct vcpu *v, u32 bytes)
 
 static enum vcpu_event run(struct vcpu *v)
 {
-    struct vmcb *c = v->arch.vmcb;
-    u64 host = v->pcpu->arch.host_vmcb_pa;
-    enum vcpu_event event;
-
-    do {
-        fp_enter(v, &v->fp);
-        svm_enter(&v->arch, host);
-        v->stats.exits++;
-        c->clean = CLEAN_ALL;
-        c->tlb_control = 0;
-        c->eventinj = 0;
-        event = svm_exit(v);
-    } while (event == VCPU_RESUME);
-    return event;
+    fp_enter(v, &v->fp);
+    return svm_loop(v, v->pcpu->arch.host_vmcb_pa);
 }
 
 const struct virt_ops svm_ops = {
@@ -316,7 +297,6 @@ const struct virt_ops svm_ops = {
     .run = run,
     .get = get,
     .set = set,
-    .in_64bit_mode = in_64bit_mode,
     .cpl = cpl,
     .inject = inject,
     .flush_tlb = flush_tlb,

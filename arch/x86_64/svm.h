@@ -112,8 +112,7 @@ struct vmcb_segment {
 };
 
 struct vmcb {
-    u16 intercept_cr_read;
-    u16 intercept_cr_write;
+    u32 intercept_cr; /* reads of CR0 to CR15 in the low half, writes in the high */
     u16 intercept_dr_read;
     u16 intercept_dr_write;
     u32 intercept_exceptions;
@@ -176,12 +175,17 @@ _Static_assert(offsetof(struct vmcb, rax) == 0x5f8, "APM 2, B.2");
 _Static_assert(offsetof(struct vmcb, cr2) == 0x640, "APM 2, B.2");
 _Static_assert(offsetof(struct vmcb, pat) == 0x668, "APM 2, B.2");
 
+struct virt_ops;
 extern const struct virt_ops svm_ops;
 
 /* VMRUN and everything around it that VMRUN does not do (svm_enter.S). */
 void svm_enter(struct arch_vcpu *a, u64 host_vmcb_pa);
+enum vcpu_event svm_loop(struct vcpu *v, u64 host_vmcb_pa);
 
-/* What the last exit asks for (svm_exits.c). */
+/*
+ * After every exit of svm_loop(), before the next entry: what the exit asks for (svm_exits.c).
+ * VCPU_RESUME: enter again.
+ */
 enum vcpu_event svm_exit(struct vcpu *v);
 
 /* Exits of the control registers, XSETBV's among them (svm_cr.c). */

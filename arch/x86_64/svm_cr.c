@@ -39,7 +39,7 @@ static bool decode_from_memory(struct vcpu *v, struct cr_access *access)
     struct guest_memory m = {
         v->vm->ram, v->vm->ram_gpa,          v->vm->ram_bytes, virt->get(v, GUEST_CR0),
         c->cr3,     virt->get(v, GUEST_CR4), c->efer};
-    bool long_mode = virt->in_64bit_mode(v);
+    bool long_mode = vcpu_in_64bit_mode(v);
     u64 linear = long_mode ? c->rip : (u32)(c->cs.base + c->rip);
     u8 bytes[15];
     size_t n = guest_read(&m, linear, bytes, sizeof(bytes));
@@ -100,7 +100,7 @@ enum vcpu_event svm_exit_cr(struct vcpu *v, u64 code)
     }
     if (plain && access.write && access.cr == code - SVM_EXIT_WRITE_CR0) {
         value = gpr_get(v, access.gpr);
-        if (!virt->in_64bit_mode(v))
+        if (!vcpu_in_64bit_mode(v))
             value = (u32)value;
         if (cr_write(v, access.cr, value))
             svm_skip(v, access.length);

@@ -1,5 +1,8 @@
 /*
- * void svm_enter(struct arch_vcpu *a, u64 host_vmcb_pa): the world switch of SVM.
+ * The world switch of SVM.
+ *
+ *   enum vcpu_event svm_loop(struct vcpu *v, u64 host_vmcb_pa)   until an exit wants the scheduler
+ *   void svm_enter(struct arch_vcpu *a, u64 host_vmcb_pa)        once, for the self-test
  *
  * VMRUN itself exchanges RAX, RSP, RIP, RFLAGS, CR0-4, EFER and the segments it needs; VMLOAD and
  * VMSAVE move FS, GS, TR, LDTR and the syscall MSRs; the fourteen other registers move here. FP
@@ -9,21 +12,10 @@
  * guest's (exceptions.c). IF is 1 for VMRUN, because with V_INTR_MASKING it is the hypervisor's
  * IF that decides whether a physical interrupt ends the guest's run.
  */
-#define REG(n) (8 * n)(%rdi)
+#define REG(n)  (8 * n)(%rdi)
 #define VMCB_PA 136
 
-    .text
-    .globl  svm_enter
-svm_enter:
-    push    %rbx
-    push    %rbp
-    push    %r12
-    push    %r13
-    push    %r14
-    push    %r15
-    push    %rsi
-    push    %rdi
-
+    .macro enter_guest              /* RDI: struct arch_vcpu */
     clgi
     sti
     mov     VMCB_PA(%rdi), %rax
@@ -43,8 +35,10 @@ svm_enter:
     mov     REG(15), %r15
     mov     REG(7), %rdi
     vmrun   %rax
-    vmsave  %rax
+    .endm
 
+    .macro leave_guest              /* (%rsp): struct arch_vcpu, 8(%rsp): host_vmcb_pa */
+    vmsave  %rax
     push    %rdi                    /* the guest's */
     mov     8(%rsp), %rdi
     mov     %rcx, REG(1)
@@ -66,14 +60,52 @@ svm_enter:
     vmload  %rax                    /* TR is ours again: now an NMI may come */
     cli
     stgi
+    .endm
 
-    add     $16, %rsp
+    .macro save_callee
+    push    %rbp
+    mov     %rsp, %rbp              /* for backtraces */
+    push    %rbx
+    push    %r12
+    push    %r13
+    push    %r14
+    push    %r15
+    push    %rbp                    /* the guest's lands in RBP: found again here */
+    push    %rsi
+    push    %rdi
+    .endm
+
+    .macro restore_callee
+    add     $24, %rsp
     pop     %r15
     pop     %r14
     pop     %r13
     pop     %r12
-    pop     %rbp
     pop     %rbx
+    pop     %rbp
     ret
+    .endm
+
+    .text
+    .globl  svm_loop
+    .balign 16
+svm_loop:
+    save_callee
+1:  enter_guest
+    leave_guest
+    mov     16(%rsp), %rbp
+    call    svm_exit
+    test    %eax, %eax              /* VCPU_RESUME is 0 (svm.c checks) */
+    mov     (%rsp), %rdi
+    jz      1b
+    restore_callee
+
+    .globl  svm_enter
+    .balign 16
+svm_enter:
+    save_callee
+    enter_guest
+    leave_guest
+    restore_callee
 
     .section .note.GNU-stack, "", @progbits

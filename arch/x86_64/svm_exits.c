@@ -14,29 +14,36 @@
 #include "hv/console.h"
 #include "hv/hypercall.h"
 
-static enum vcpu_event fault(struct vcpu *v, u8 vector, bool has_error)
+/* Out of line: what a measured exit does not run should not cost it saved registers either. */
+#define COLD __attribute__((noinline))
+
+static COLD enum vcpu_event fault(struct vcpu *v, u8 vector, bool has_error)
 {
     virt->inject(v, vector, has_error, 0);
     return VCPU_RESUME;
 }
 
-/* The gate was closed and the guest touched what is behind it. */
-enum vcpu_event svm_exit_gate(struct vcpu *v, u8 vector)
+static COLD enum vcpu_event gate_stays_closed(struct vcpu *v, u8 vector, enum fp_trap_result result)
 {
-    enum fp_trap_result result = fp_trap(v, FP_UNIT_BASE);
-
-    if (likely(result == FP_TRAP_RETRY))
-        return VCPU_RESUME;
     if (result == FP_TRAP_NO_MEMORY) {
         vcpu_crash(v, "no memory for its FP save area: give the VM a shorter fp list, or the "
                       "machine more memory");
         return VCPU_VM_ENDED;
     }
     /* With the gate open neither vector is intercepted: this cannot be ours, so it is his. */
-    return fault(v, vector, false);
+    return fault(v, vector, vector == VECTOR_GP);
 }
 
-static enum vcpu_event exit_vmmcall(struct vcpu *v)
+enum vcpu_event svm_exit_gate(struct vcpu *v, u8 vector)
+{
+    enum fp_trap_result result = fp_trap(v, FP_UNIT_BASE);
+
+    if (likely(result == FP_TRAP_RETRY))
+        return VCPU_RESUME;
+    return gate_stays_closed(v, vector, result);
+}
+
+static COLD enum vcpu_event exit_vmmcall(struct vcpu *v)
 {
     struct vmcb *c = v->arch.vmcb;
     struct hypercall_result result;
@@ -64,7 +71,7 @@ static enum vcpu_event exit_intr(struct vcpu *v)
     return VCPU_RESUME;
 }
 
-static enum vcpu_event exit_cpuid(struct vcpu *v)
+static COLD enum vcpu_event exit_cpuid(struct vcpu *v)
 {
     struct vmcb *c = v->arch.vmcb;
     struct cpuid_regs r = vcpu_cpuid(v, (u32)c->rax, (u32)v->arch.regs[RCX]);
@@ -77,7 +84,7 @@ static enum vcpu_event exit_cpuid(struct vcpu *v)
     return VCPU_RESUME;
 }
 
-static enum vcpu_event exit_msr(struct vcpu *v)
+static COLD enum vcpu_event exit_msr(struct vcpu *v)
 {
     struct vmcb *c = v->arch.vmcb;
     u32 msr = (u32)v->arch.regs[RCX];
@@ -102,7 +109,7 @@ static enum vcpu_event exit_msr(struct vcpu *v)
 }
 
 /* EXITINFO1: APM 2, 15.10.2. EXITINFO2 is the next RIP, decode assists or not. */
-static enum vcpu_event exit_io(struct vcpu *v)
+static COLD enum vcpu_event exit_io(struct vcpu *v)
 {
     struct vmcb *c = v->arch.vmcb;
     u64 info = c->exitinfo1;
@@ -123,14 +130,14 @@ static enum vcpu_event exit_io(struct vcpu *v)
 }
 
 /* Nothing can wake a halted vCPU in this release, whatever its IF says. */
-static enum vcpu_event exit_hlt(struct vcpu *v)
+static COLD enum vcpu_event exit_hlt(struct vcpu *v)
 {
     svm_skip(v, 1);
     v->state = VCPU_HALTED;
     return VCPU_BLOCKED;
 }
 
-static enum vcpu_event exit_npf(struct vcpu *v)
+static COLD enum vcpu_event exit_npf(struct vcpu *v)
 {
     struct vmcb *c = v->arch.vmcb;
     u64 error = c->exitinfo1;
@@ -164,7 +171,7 @@ static enum vcpu_event exit_nmi(void)
  * The exit interrupted the delivery of an event: deliver it again, or it is lost. A software
  * interrupt or exception is executed again instead: RIP is still before its instruction.
  */
-static void deliver_again(struct vcpu *v)
+static COLD void deliver_again(struct vcpu *v)
 {
     struct vmcb *c = v->arch.vmcb;
     u64 event = c->exitintinfo;
@@ -184,7 +191,7 @@ static enum vcpu_event exit_debug(struct vcpu *v)
 }
 
 /* What is not on the measured path. */
-static enum vcpu_event exit_rare(struct vcpu *v, u64 code)
+static COLD enum vcpu_event exit_rare(struct vcpu *v, u64 code)
 {
     switch (code) {
     case SVM_EXIT_READ_CR0 ... SVM_EXIT_WRITE_CR4:
@@ -238,22 +245,9 @@ static enum vcpu_event exit_rare(struct vcpu *v, u64 code)
     return VCPU_VM_ENDED;
 }
 
-enum vcpu_event svm_exit(struct vcpu *v)
+static COLD enum vcpu_event exit_other(struct vcpu *v, u64 code)
 {
-    struct vmcb *c = v->arch.vmcb;
-    u64 code = c->exitcode;
-
-    if (unlikely(c->exitintinfo & EVENT_VALID))
-        deliver_again(v);
     switch (code) {
-    case SVM_EXIT_VMMCALL:
-        return exit_vmmcall(v);
-    case SVM_EXIT_INTR:
-        return exit_intr(v);
-    case SVM_EXIT_EXCEPTION_NM:
-        return svm_exit_gate(v, VECTOR_NM);
-    case SVM_EXIT_EXCEPTION_UD:
-        return svm_exit_gate(v, VECTOR_UD);
     case SVM_EXIT_CPUID:
         return exit_cpuid(v);
     case SVM_EXIT_MSR:
@@ -267,4 +261,34 @@ enum vcpu_event svm_exit(struct vcpu *v)
     default:
         return exit_rare(v, code);
     }
+}
+
+/* The four that a busy guest leaves for, by compare; the others by table. */
+static enum vcpu_event dispatch(struct vcpu *v, u64 code)
+{
+    if (code == SVM_EXIT_VMMCALL)
+        return exit_vmmcall(v);
+    if (code == SVM_EXIT_EXCEPTION_NM)
+        return svm_exit_gate(v, VECTOR_NM);
+    if (code == SVM_EXIT_EXCEPTION_UD)
+        return svm_exit_gate(v, VECTOR_UD);
+    if (code == SVM_EXIT_INTR)
+        return exit_intr(v);
+    return exit_other(v, code);
+}
+
+enum vcpu_event svm_exit(struct vcpu *v)
+{
+    struct vmcb *c = v->arch.vmcb;
+
+    v->stats.exits++;
+    c->clean = CLEAN_ALL;
+    c->tlb_control = 0;
+    c->eventinj = 0;
+    if (unlikely(c->exitintinfo & EVENT_VALID))
+        deliver_again(v);
+    enum vcpu_event event = dispatch(v, c->exitcode);
+    if (likely(event == VCPU_RESUME))
+        fp_enter(v, &v->fp);
+    return event;
 }

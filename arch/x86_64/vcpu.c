@@ -77,6 +77,7 @@ static void reset_fp(struct vcpu *v)
         .xcr0_ever = XCR0_X87 | XCR0_SSE,
         .pku = (permitted & XCR0_PKRU) != 0,
     };
+    fp_plan(&v->fp);
     enum fp_policy policy =
         v->vm->config->policy == BOOT_POLICY_EAGER || fp_hw.gate_incomplete ? FP_EAGER : FP_LAZY;
     fp_init(v, FP_UNIT_BASE, policy);

@@ -6,6 +6,7 @@
 #define FERMATA_X86_VIRT_H
 
 #include "hv/vm.h"
+#include "svm.h"
 
 /* Guest registers that are read or written off the measured path. CR0 and CR4 are the guest's own.
  */
@@ -42,7 +43,6 @@ struct virt_ops {
 
     u64 (*get)(const struct vcpu *v, enum guest_reg reg);
     void (*set)(struct vcpu *v, enum guest_reg reg, u64 value);
-    bool (*in_64bit_mode)(const struct vcpu *v);
     unsigned (*cpl)(const struct vcpu *v);
 
     /* The exception arrives when the guest runs next; has_error as the vector demands. */
@@ -54,6 +54,14 @@ struct virt_ops {
 };
 
 extern const struct virt_ops *virt;
+
+/* 64-bit code as opposed to compatibility, legacy and real mode. Inline: every FP save asks. */
+ARCH_INLINE bool vcpu_in_64bit_mode(const struct vcpu *v)
+{
+    const struct vmcb *c = v->arch.vmcb;
+
+    return (c->efer & 0x400) && (c->cs.attributes & BIT(9)); /* LMA, CS.L */
+}
 
 static inline void inject_ud(struct vcpu *v)
 {

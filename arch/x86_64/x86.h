@@ -14,6 +14,9 @@
 #define CR0_CD 0x40000000
 #define CR0_PG 0x80000000
 
+/* What the hypervisor itself runs with: WP, and TS so that a stray FP instruction faults. */
+#define HOST_CR0 0x8001003b /* PG WP NE ET TS MP PE */
+
 #define CR4_VME        0x00000001
 #define CR4_PVI        0x00000002
 #define CR4_TSD        0x00000004

@@ -1,0 +1,90 @@
+/*
+ * Functions of the contract (arch.h) that a switch calls, inline: on the measured path a call costs
+ * as much as what most of them do. Included by arch.h only, after it has declared them; they are
+ * nowhere out of line. A context outside the common case (fp->arch.slow) goes to fp.c.
+ */
+#ifndef FERMATA_X86_ARCH_INLINE_H
+#define FERMATA_X86_ARCH_INLINE_H
+
+#include "fp_hw.h"
+#include "virt.h"
+
+ARCH_INLINE u64 tsc_read(void)
+{
+    u64 low, high; /* RDTSC clears the upper halves */
+
+    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high)::"memory");
+    return high << 32 | low;
+}
+
+ARCH_INLINE u64 arch_ticks(void)
+{
+    return tsc_read();
+}
+
+ARCH_INLINE u64 arch_cycles(void)
+{
+    return tsc_read();
+}
+
+/*
+ * The 64-bit form of a save has 64-bit pointers and no selectors, the 32-bit form the other way
+ * round (BUGS 36): where the CPU still has selectors, the form follows the code the guest runs.
+ */
+ARCH_INLINE bool fp_needs_32bit_form(const struct fp_ctx *fp)
+{
+    const struct vcpu *v = (const void *)((const u8 *)fp - offsetof(struct vcpu, fp));
+
+    return fp_hw.keep_selectors && !vcpu_in_64bit_mode(v);
+}
+
+/* There is one unit. */
+ARCH_INLINE fp_units arch_fp_closure(const struct fp_ctx *fp, fp_units units)
+{
+    (void)fp;
+    return units;
+}
+
+ARCH_INLINE size_t arch_fp_bytes(const struct fp_ctx *fp, fp_units units)
+{
+    (void)units;
+    return fp->arch.bytes;
+}
+
+ARCH_INLINE size_t arch_fp_load(struct fp_ctx *fp, fp_units units)
+{
+    (void)units;
+    if (unlikely(fp->arch.slow))
+        return fp_load_slow(fp);
+    fp_move_xrstor64(fp->area.base, fp->arch.mask);
+    return fp->arch.bytes;
+}
+
+ARCH_INLINE size_t arch_fp_save(struct fp_ctx *fp)
+{
+    if (unlikely(fp->arch.slow) || unlikely(fp_needs_32bit_form(fp)))
+        return fp_save_slow(fp);
+    fp_move_xsaveopt64(fp->area.base, fp->arch.mask);
+    return fp->arch.bytes;
+}
+
+ARCH_INLINE void arch_fp_scrub(const struct fp_ctx *fp, fp_units units)
+{
+    (void)units;
+    if (unlikely(fp->arch.slow))
+        fp_scrub_slow(fp);
+    else
+        fp_move_xrstor64(&fp_init_image, fp->arch.mask);
+}
+
+ARCH_INLINE void arch_fp_gate(struct vcpu *v, fp_units units)
+{
+    virt->gate(v, units != 0);
+}
+
+ARCH_INLINE bool arch_fp_must_load(const struct fp_ctx *fp)
+{
+    return unlikely(fp_hw.emms_escapes) && fp_tags_set(fp);
+}
+
+#endif
