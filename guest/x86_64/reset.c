@@ -81,6 +81,10 @@ void scenario_nofp(void)
                                         "growths", "bytes", "cycles"};
     u64 preempted = stat(FERMATA_STAT_PREEMPTIONS);
 
+    if (cmdline_has("eager")) {
+        skip("policy eager moves state for every vCPU", "a vCPU that never touches FP");
+        return;
+    }
     if (this_cpu()->fp_ready) {
         skip("this vCPU has used FP already: give run=nofp", "a vCPU that never touches FP");
         return;
