@@ -157,7 +157,7 @@ $(EFI): $(B)/fermata.elf tools/check_image.py tools/vector_allowed.txt
 # tests/host/test_X.c is one program. Two comment lines in it say how it is built:
 #   links: hv/fp.c tests/host/fake/fake.c      what it is linked with
 #   machine: fake | x86_64 | arm64             whose arch_*.h headers all of it sees; fake is the default
-#   machine: user_arm64                        an arm64 program without C library, for QEMU's user mode
+#   machine: user_x86_64 | user_arm64          a program without C library or vector registers, in user mode
 
 H := build/host$(if $(filter coverage,$(BUILD)),-coverage)
 HOST_CC ?= gcc
@@ -185,26 +185,32 @@ $(H)/$(1)/%.S.o: %.S Makefile
 	@mkdir -p $$(@D)
 	$$(Q)$(HOST_CC) -g -I. $(HOST_MACHINE_$(1)) -D__ASSEMBLY__ -MMD -MP -c $$< -o $$@
 endef
-# What is really built is $(H)/user_arm64/test_X; the program of that name is a script that runs it.
-HOST_USER_CC := $(if $(filter aarch64,$(shell uname -m)),,aarch64-linux-gnu-)gcc
+# What is really built is $(H)/user_ARCH/test_X; the program of that name is a script that runs it.
+host_user_cc = $(if $(filter $(subst arm64,aarch64,$(1)),$(shell uname -m)),,$(TRIPLE_$(1))-)gcc
+HOST_USER_FLAGS_x86_64 := -m64 -mgeneral-regs-only -fcf-protection=none
+HOST_USER_FLAGS_arm64 := -mgeneral-regs-only -mno-outline-atomics
 define host_user_program
-$(H)/user_arm64/$(1): $(patsubst %,$(H)/user_arm64/%.o,tests/host/$(1).c $(call links,tests/host/$(1).c))
-	$$(Q)$(HOST_USER_CC) -static -nostdlib $$^ -o $$@
-$(H)/$(1): $(H)/user_arm64/$(1)
-	$$(Q)printf '#!/bin/sh\n[ "$$$$(uname -m)" = aarch64 ] || q="qemu-aarch64 -cpu max"\nexec $$$$q "$$$${0%%/*}/user_arm64/$(1)"\n' >$$@
+$(H)/$(2)/$(1): $(patsubst %,$(H)/$(2)/%.o,tests/host/$(1).c $(call links,tests/host/$(1).c))
+	$$(Q)$(call host_user_cc,$(2:user_%=%)) -static -nostdlib -no-pie $$^ -o $$@
+$(H)/$(1): $(H)/$(2)/$(1) Makefile
+	$$(Q)printf '#!/bin/sh\n[ "$$$$(uname -m)" = $(3) ] || q="qemu-$(3) -cpu max"\nexec $$$$q "$$$${0%%/*}/$(2)/$(1)"\n' >$$@
 	$$(Q)chmod +x $$@
 endef
+define host_user_machine
+$(H)/user_$(1)/%.c.o: %.c Makefile
+	@mkdir -p $$(@D)
+	$$(Q)$(call host_user_cc,$(1)) $(filter-out -Iarch/$(ARCH),$(BASE)) -Iarch/$(1) $(HOST_USER_FLAGS_$(1)) \
+	    -DFERMATA_DEBUG -fno-pie -MMD -MP -c $$< -o $$@
+$(H)/user_$(1)/%.S.o: %.S Makefile
+	@mkdir -p $$(@D)
+	$$(Q)$(call host_user_cc,$(1)) -g -I. -Iarch/$(1) -D__ASSEMBLY__ -MMD -MP -c $$< -o $$@
+endef
 ifneq ($(filter host-tests $(H)/%,$(MAKECMDGOALS)),)
-$(H)/user_arm64/%.c.o: %.c Makefile
-	@mkdir -p $(@D)
-	$(Q)$(HOST_USER_CC) $(filter-out -Iarch/$(ARCH),$(BASE)) -Iarch/arm64 -DFERMATA_DEBUG -mgeneral-regs-only -mno-outline-atomics -fno-pie \
-	    -MMD -MP -c $< -o $@
-$(H)/user_arm64/%.S.o: %.S Makefile
-	@mkdir -p $(@D)
-	$(Q)$(HOST_USER_CC) -g -I. -Iarch/arm64 -D__ASSEMBLY__ -MMD -MP -c $< -o $@
+$(foreach m,x86_64 arm64,$(eval $(call host_user_machine,$(m))))
 $(foreach m,fake x86_64 arm64,$(eval $(call host_machine,$(m))))
-$(foreach t,$(notdir $(HOST_TESTS)),$(eval $(call \
-    $(if $(filter user_arm64,$(call machine,tests/host/$(t).c)),host_user_program,host_program),$(t))))
+host_rules = $(if $(filter user_%,$(2)),$(call host_user_program,$(1),$(2),$(subst arm64,aarch64,$(2:user_%=%))),$\
+    $(call host_program,$(1)))
+$(foreach t,$(notdir $(HOST_TESTS)),$(eval $(call host_rules,$(t),$(call machine,tests/host/$(t).c))))
 -include $(shell find $(H) -name '*.d' 2>/dev/null)
 endif
 host-tests: $(HOST_TESTS)

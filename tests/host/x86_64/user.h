@@ -1,0 +1,49 @@
+/* For programs without a C library that run the hypervisor's FP code in user mode. */
+#ifndef TESTS_USER_H
+#define TESTS_USER_H
+
+#include "hv/base.h"
+#include "hv/pages.h"
+#include "cpu.h"
+
+/* Protected-mode image of FNSTENV (SDM 1, 8.1.10). */
+struct fp_env {
+    u16 fcw, reserved0, fsw, reserved1, ftw, reserved2;
+    u32 fip;
+    u16 fcs, fop;
+    u32 fdp;
+    u16 fds, reserved3;
+};
+_Static_assert(sizeof(struct fp_env) == 28, "user.S knows the offsets");
+
+struct regs {
+    struct fp_env env;
+    u32 mxcsr;
+    u8 st[8][16];
+    u8 ymm[16][32];
+    u8 scratch[512] ALIGNED(16);
+} ALIGNED(32);
+_Static_assert(offsetof(struct regs, ymm) == 160, "user.S knows the offsets");
+_Static_assert(offsetof(struct regs, scratch) == 672, "user.S knows the offsets");
+
+void regs_set(const struct regs *r, u32 wide);
+void regs_get(struct regs *r, u32 wide);
+bool wide_vectors(void);
+
+struct user_test {
+    const char *name;
+    bool (*run)(void);
+};
+
+long user_main(void);
+long user_call(long number, long a, long b, long c, long d);
+void user_restorer(void);
+void user_print(const char *fmt, ...) PRINTF_LIKE(1, 2);
+NORETURN void user_fail(const char *what);
+
+/* CR0 and XCR0 as the privileged instructions left them: they fault here, and are done by hand. */
+extern u64 user_cr0;
+extern u64 user_xcr0;
+void user_catch_faults(void);
+
+#endif

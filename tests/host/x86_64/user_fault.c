@@ -1,0 +1,77 @@
+/* Does in user mode what CLTS, MOV CR0 and XSETBV do: each faults, and is done by hand. */
+#include "user.h"
+#include "hv/console.h"
+
+#define SYS_WRITE     1
+#define SYS_SIGACTION 13
+#define SYS_EXIT      60
+#define SIGSEGV       11
+#define SA_FLAGS      0x04000004 /* SA_SIGINFO, SA_RESTORER */
+
+/* Linux, arch/x86/include/uapi/asm/{ucontext,sigcontext}.h: where the registers are, in words. */
+#define UC_RDX 17
+#define UC_RAX 18
+#define UC_RIP 21
+
+u64 user_cr0 = 8;
+u64 user_xcr0 = 1;
+
+void user_print(const char *fmt, ...)
+{
+    char text[256];
+    va_list args;
+
+    va_start(args, fmt);
+    int n = format_text_v(text, sizeof(text), fmt, args);
+    va_end(args);
+    user_call(SYS_WRITE, 1, (long)text, n, 0);
+}
+
+void user_fail(const char *what)
+{
+    user_print("Bail out! %s\n", what);
+    user_call(SYS_EXIT, 2, 0, 0, 0);
+    for (;;)
+        ;
+}
+
+void panic(const char *fmt, ...)
+{
+    user_fail(fmt);
+}
+
+static void handler(int signal, void *info, u64 *uc)
+{
+    const u8 *at = (const u8 *)(uintptr_t)uc[UC_RIP];
+
+    (void)signal;
+    (void)info;
+    if (at[0] == 0x0f && at[1] == 0x06) { /* CLTS */
+        user_cr0 &= ~8ull;
+        uc[UC_RIP] += 2;
+    } else if (at[0] == 0x0f && at[1] == 0x20 && at[2] == 0xc0) { /* MOV CR0, RAX */
+        uc[UC_RAX] = user_cr0;
+        uc[UC_RIP] += 3;
+    } else if (at[0] == 0x0f && at[1] == 0x22 && at[2] == 0xc0) {
+        user_cr0 = uc[UC_RAX];
+        uc[UC_RIP] += 3;
+    } else if (at[0] == 0x0f && at[1] == 0x01 && at[2] == 0xd1) { /* XSETBV */
+        user_xcr0 = uc[UC_RDX] << 32 | (u32)uc[UC_RAX];
+        uc[UC_RIP] += 3;
+    } else {
+        user_fail("a fault that is none of ours");
+    }
+}
+
+void user_catch_faults(void)
+{
+    static const struct {
+        void (*handler)(int signal, void *info, u64 *uc);
+        u64 flags;
+        void (*restorer)(void);
+        u64 mask;
+    } action = {handler, SA_FLAGS, user_restorer, 0};
+
+    if (user_call(SYS_SIGACTION, SIGSEGV, (long)&action, 0, 8))
+        user_fail("no signal handler");
+}
