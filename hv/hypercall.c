@@ -3,8 +3,9 @@
 #include "hv/abi.h"
 #include "hv/console.h"
 
-/* The counter of abi.h's FERMATA_STAT_*, or false: there is none of that number. */
-static bool stat(const struct vcpu *v, u64 which, u64 *value)
+/* The counter of abi.h's FERMATA_STAT_*, or false: there is none of that number. Out of line, for
+ * its table is built on the stack and the other calls need none. */
+static __attribute__((noinline)) bool stat(const struct vcpu *v, u64 which, u64 *value)
 {
     const struct fp_stats *fp = &v->fp.stats;
     const u64 counters[FERMATA_STATS] = {
@@ -42,12 +43,12 @@ enum vcpu_event hypercall(struct vcpu *v, u64 function, u64 argument,
                           struct hypercall_result *result)
 {
     *result = (struct hypercall_result){.status = FERMATA_OK, .value = 0};
+    if (likely(function == FERMATA_HC_YIELD)) /* before the jump table: it is on every switch */
+        return VCPU_YIELDED;
     switch (function) {
     case FERMATA_HC_VERSION:
         result->value = FERMATA_ABI_VERSION;
         return VCPU_RESUME;
-    case FERMATA_HC_YIELD:
-        return VCPU_YIELDED;
     case FERMATA_HC_STAT:
         if (!stat(v, argument, &result->value))
             result->status = FERMATA_INVALID;

@@ -10,16 +10,19 @@
 
 struct pcpu pcpus[MAX_CPUS];
 
-void sched_add(struct vcpu *v)
+static inline void append(struct pcpu *cpu, struct vcpu *v)
 {
-    struct pcpu *cpu = v->pcpu;
-
     v->run_next = NULL;
     if (cpu->run_head == NULL)
         cpu->run_head = v;
     else
         cpu->run_tail->run_next = v;
     cpu->run_tail = v;
+}
+
+void sched_add(struct vcpu *v)
+{
+    append(v->pcpu, v);
 }
 
 void sched_remove(struct vcpu *v)
@@ -89,52 +92,54 @@ static void watch_for_stall(struct vcpu *v, u64 spent)
              arch_vcpu_interrupts_off(v) ? "off" : "on");
 }
 
-/* Charges the time since the last account to the vCPU. */
-static u64 account(struct vcpu *v)
-{
-    const u64 now = arch_ticks();
-    const u64 spent = now - v->since;
-
-    v->since = now;
-    v->stats.ticks += spent;
-    v->vm->ticks += spent;
-    return spent;
-}
-
 /*
- * The current vCPU came back with `event`: it goes to the end of the queue, or nowhere. Returns
- * arch_ticks() from which the next vCPU's time counts: one reading serves both on the common path.
+ * What does not happen on every switch: the quantum ended, the vCPU blocked, its VM ended or is out
+ * of time. True if the vCPU can go on.
  */
-static u64 settle(struct pcpu *cpu, struct vcpu *v, enum vcpu_event event)
+static __attribute__((noinline)) bool settle(struct pcpu *cpu, struct vcpu *v,
+                                             enum vcpu_event event, u64 spent)
 {
-    const u64 spent = account(v);
-
     if (event == VCPU_PREEMPTED) {
         v->stats.preemptions++;
         watch_for_stall(v, spent);
     }
-    if (likely(event == VCPU_PREEMPTED || event == VCPU_YIELDED)) {
-        if (likely(v->vm->ticks <= v->vm->ticks_limit)) {
-            sched_add(v);
-            return v->since;
-        }
+    if (event == VCPU_PREEMPTED || event == VCPU_YIELDED) {
+        if (v->vm->ticks <= v->vm->ticks_limit)
+            return true;
         vm_time_out(v);
     } else if (event == VCPU_BLOCKED && !vm_blocked(v)) {
-        return v->since; /* stays installed until another one runs */
+        return false; /* stays installed until another one runs */
     }
     CHECK(v->state == VCPU_STOPPED);
     leave(cpu);
     vm_free(v->vm);
-    return arch_ticks(); /* what was printed is nobody's time */
+    return false;
 }
 
+/*
+ * The current vCPU came back with `event` at `now`: it goes to the end of the queue, or nowhere.
+ * Returns when the next one's time begins.
+ */
+static u64 requeue(struct pcpu *cpu, struct vcpu *v, enum vcpu_event event, u64 now)
+{
+    struct vm *vm = v->vm;
+    const u64 spent = now - v->since;
+
+    vm->ticks += spent;
+    if (unlikely(event != VCPU_YIELDED || vm->ticks > vm->ticks_limit) &&
+        !settle(cpu, v, event, spent))
+        return arch_ticks(); /* what was printed and freed is nobody's time */
+    append(cpu, v);
+    return now;
+}
+
+/* One clock reading serves as the end of one vCPU's time and the beginning of the next one's. */
 void sched_run(struct pcpu *cpu)
 {
+    struct vcpu *v;
     u64 now = arch_ticks();
 
-    while (cpu->run_head != NULL) {
-        struct vcpu *v = cpu->run_head;
-
+    while ((v = cpu->run_head) != NULL) {
         cpu->run_head = v->run_next;
         if (v != cpu->current) {
             if (cpu->current != NULL)
@@ -144,6 +149,7 @@ void sched_run(struct pcpu *cpu)
         }
         v->since = now;
         arch_timer_set(cpu, cpu->quantum);
-        now = settle(cpu, v, arch_vcpu_run(v));
+        const enum vcpu_event event = arch_vcpu_run(v);
+        now = requeue(cpu, v, event, arch_ticks());
     }
 }

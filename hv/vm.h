@@ -32,7 +32,6 @@ struct vcpu_stats {
     u64 exits;
     u64 preemptions;
     u64 switches;
-    u64 ticks;    /* spent as the current vCPU, arch_ticks() */
     u64 fp_bytes; /* of its FP save area when its VM ended */
 };
 
