@@ -4,23 +4,26 @@
  * and no vector register in the compiled code, so what the registers hold is what was put there.
  *
  * links: hv/fp.c hv/fp_area.c hv/format.c hv/string.c arch/x86_64/fp.c arch/x86_64/fp_moves.S
- * links: arch/x86_64/xstate_layout.c tests/host/x86_64/user.S tests/host/x86_64/user_fault.c
+ * links: arch/x86_64/xstate_layout.c arch/x86_64/cr.c
+ * links: tests/host/x86_64/user.S tests/host/x86_64/user_fault.c
  * machine: user_x86_64
  */
 #include "tests/host/x86_64/user.h"
+#include "cr.h"
 #include "fp_hw.h"
+#include "svm.h"
 #include "virt.h"
 #include "xstate_layout.h"
 #include "arch/arch.h"
 
 static struct vm vm;
 static struct vcpu a, b;
+static struct vmcb vmcb;
 struct pcpu pcpus[MAX_CPUS];
 struct cpu_features cpu_has;
 
 static struct regs set_a, set_b, got;
 static bool avx; /* the CPU has it */
-static bool in_64bit = true;
 static u64 seed = 20260729;
 
 /* ---- The machine around hv/fp.c ---- */
@@ -53,13 +56,6 @@ struct pcpu *arch_this_cpu(void)
     return &pcpus[0];
 }
 
-u64 arch_cycles(void)
-{
-    static u64 cycles;
-
-    return cycles++;
-}
-
 void cpu_detect(void)
 {
 }
@@ -74,14 +70,21 @@ static bool gate_open(const struct vcpu *v)
     return v->arch.gate_open;
 }
 
-static bool in_64bit_mode(const struct vcpu *v)
+/* The guest's registers, as XSETBV looks at them: CR4.OSXSAVE set, the rest of no interest. */
+static u64 get_reg(const struct vcpu *v, enum guest_reg reg)
 {
     (void)v;
-    return in_64bit;
+    return reg == GUEST_CR4 ? CR4_OSXSAVE : 0;
+}
+
+static unsigned cpl(const struct vcpu *v)
+{
+    (void)v;
+    return 0;
 }
 
 static const struct virt_ops ops = {
-    .gate = gate, .gate_open = gate_open, .in_64bit_mode = in_64bit_mode};
+    .gate = gate, .gate_open = gate_open, .get = get_reg, .cpl = cpl};
 const struct virt_ops *virt = &ops;
 
 /* ---- Contexts ---- */
@@ -95,14 +98,33 @@ static u64 random(void)
     return z ^ (z >> 31);
 }
 
-static void start(struct vcpu *v, enum fp_policy policy)
+static void code64(bool is)
+{
+    vmcb.efer = is ? EFER_LMA | EFER_LME : 0;
+    vmcb.cs.attributes = is ? BIT(9) : 0;
+}
+
+static u64 all_xcr0(void)
+{
+    return 3 | (wide_vectors() ? 4 : 0);
+}
+
+static void start_with(struct vcpu *v, enum fp_policy policy, u64 xcr0)
 {
     memset(v, 0, sizeof(*v));
     v->vm = &vm;
     v->pcpu = &pcpus[0];
     fp_init(v, FP_UNIT_BASE, policy);
     v->fp.arch.permitted = cpu_has.xsave ? fp_hw_offered() : 0;
-    v->fp.arch.xcr0 = v->fp.arch.xcr0_ever = 3 | (avx && cpu_has.xsave ? 4 : 0);
+    v->fp.arch.xcr0 = v->fp.arch.xcr0_ever = xcr0;
+    fp_plan(&v->fp);
+    v->arch.vmcb = &vmcb;
+    code64(true);
+}
+
+static void start(struct vcpu *v, enum fp_policy policy)
+{
+    start_with(v, policy, all_xcr0());
 }
 
 static bool run(struct vcpu *v)
@@ -307,25 +329,19 @@ static bool bugs35_xcr0(void)
 
     if (!wide_vectors())
         return true;
-    start(&a, FP_LAZY);
+    start_with(&a, FP_LAZY, 3);
     start(&b, FP_LAZY);
-    a.fp.arch.xcr0 = a.fp.arch.xcr0_ever = 3;
     for (u32 round = 0; round < 50; round++) {
         right &= run(&a);
         touch(&a);
-        if (round == 0) {
-            u32 before = a.fp.area.bytes;
-            a.fp.arch.xcr0_ever = 7;
-            right &= fp_grow(&a) && a.fp.area.bytes > before;
-        }
-        a.fp.arch.xcr0 = 7;
-        arch_fp_controls(&a);
+        u32 before = a.fp.area.bytes;
+        right &= xsetbv_write(&a, 0, 7) == XSETBV_DONE;
+        right &= round > 0 || a.fp.area.bytes > before;
         right &= user_xcr0 == 7;
         right &= round == 0 || same(get(), &set_a, false);
         randomise(&set_a);
         put(&set_a);
-        a.fp.arch.xcr0 = 3; /* lowered with AVX live */
-        arch_fp_controls(&a);
+        right &= xsetbv_write(&a, 0, 3) == XSETBV_DONE; /* lowered with AVX live */
         right &= run(&b) && is_init() && user_xcr0 == b.fp.arch.xcr0;
         touch(&b);
         randomise(&set_b);
@@ -341,14 +357,16 @@ static bool growth_while_live(void)
 {
     if (!wide_vectors())
         return true;
-    start(&a, FP_LAZY);
-    a.fp.arch.xcr0_ever = 3;
+    start_with(&a, FP_LAZY, 3);
     bool right = run(&a);
     touch(&a);
     randomise(&set_a);
     put(&set_a);
-    a.fp.arch.xcr0 = a.fp.arch.xcr0_ever = 7;
-    right &= fp_grow(&a) && same(get(), &set_a, false);
+    /* AVX's uppers are not the guest's before; they come up as INIT. */
+    for (u32 i = 0; i < 16; i++)
+        memset(set_a.ymm[i] + 16, 0, 16);
+    put(&set_a);
+    right &= xsetbv_write(&a, 0, 7) == XSETBV_DONE && same(get(), &set_a, false);
     fp_sync(&a);
     right &= same(get(), &set_a, false);
     start(&b, FP_LAZY);
@@ -368,9 +386,9 @@ static bool bugs36_32bit_form(void)
 {
     bool right = true;
 
-    in_64bit = false;
     start(&a, FP_LAZY);
     start(&b, FP_LAZY);
+    code64(false);
     right &= run(&a);
     touch(&a);
     randomise(&set_a);
@@ -387,7 +405,6 @@ static bool bugs36_32bit_form(void)
     right &= same(get(), &set_a, true);
     stop(&a);
     stop(&b);
-    in_64bit = true;
     return right;
 }
 
