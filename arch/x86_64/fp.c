@@ -169,7 +169,7 @@ static void restore_image(const struct xsave_image *image, u32 mask)
         fp_move_fxrstor64(image);
 }
 
-static void scrub(u32 mask)
+void fp_hw_scrub(u32 mask)
 {
     if (unlikely(fp_hw.pointers_leak))
         restore_image(&pointers_image, XCR0_X87);
@@ -179,11 +179,11 @@ static void scrub(u32 mask)
 void fp_scrub_slow(const struct fp_ctx *fp)
 {
     if (!cpu_has.xsave) {
-        scrub(0);
+        fp_hw_scrub(0);
         return;
     }
     u64 was = xcr0_raise(fp);
-    scrub(fp->arch.mask);
+    fp_hw_scrub(fp->arch.mask);
     xcr0_install(arch_this_cpu(), was);
 }
 
@@ -201,7 +201,7 @@ void fp_hw_init(struct pcpu *cpu)
     if (cpu_has.pku)
         wrpkru(0);
     cpu->arch.pkru = 0;
-    scrub((u32)managed);
+    fp_hw_scrub((u32)managed);
 }
 
 fp_units arch_fp_gate_state(const struct vcpu *v)

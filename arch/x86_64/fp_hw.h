@@ -22,6 +22,9 @@ extern const struct xsave_image fp_init_image;
 /* Recomputes what the movers go by (mask, bytes, slow) after xcr0, xcr0_ever or code32 changed. */
 void fp_plan(struct fp_ctx *fp);
 
+/* The registers of `mask` to INIT, under an XCR0 that has them. */
+void fp_hw_scrub(u32 mask);
+
 /* The uncommon cases of load, save and scrub (arch_inline.h has the common one). */
 size_t fp_load_slow(const struct fp_ctx *fp);
 size_t fp_save_slow(struct fp_ctx *fp);

@@ -2,6 +2,7 @@
 #include "svm.h"
 #include "cpu.h"
 #include "npt.h"
+#include "selftest.h"
 #include "virt.h"
 #include "arch/arch.h"
 #include "hv/pages.h"
@@ -16,12 +17,7 @@ const struct virt_ops *virt = &svm_ops;
  * CVE-2015-8104), and the machine's own. */
 #define EXCEPTIONS_ALWAYS (BIT(1) | BIT(17) | BIT(18))
 #define EXCEPTIONS_GATE   (BIT(6) | BIT(7)) /* #UD, #NM */
-/* intercept_cr. Reads of both CR0 and CR4: FACTS, QEMU's CR-read erratum. */
-#define CR_READ(n)  BIT(n)
-#define CR_WRITE(n) BIT(16 + (n))
-#define CR_ALWAYS   ((u32)CR_WRITE(4))
-#define CR_GATE     ((u32)(CR_READ(0) | CR_READ(4) | CR_WRITE(0)))
-#define DR_LAZY     0x000f /* DR0 to DR3 */
+#define DR_LAZY           0x000f            /* DR0 to DR3 */
 
 static void cpu_init(struct pcpu *cpu)
 {
@@ -50,7 +46,7 @@ static void stage2_free(struct vm *vm)
 
 static void set_intercepts(struct vmcb *c)
 {
-    c->intercept_cr = CR_ALWAYS;
+    c->intercept_cr = SVM_CR_ALWAYS;
     c->intercept_dr_read = DR_LAZY;
     c->intercept_dr_write = DR_LAZY;
     c->intercept_exceptions = EXCEPTIONS_ALWAYS;
@@ -168,14 +164,14 @@ static void gate(struct vcpu *v, bool open)
     if (open && !a->gate_open) {
         c->cr0 = a->own_cr0;
         c->cr4 = a->own_cr4;
-        c->intercept_cr = CR_ALWAYS;
+        c->intercept_cr = SVM_CR_ALWAYS;
         c->intercept_exceptions = EXCEPTIONS_ALWAYS;
     } else if (!open && a->gate_open) {
         a->own_cr0 = c->cr0;
         a->own_cr4 = c->cr4;
         c->cr0 |= CR0_TS | CR0_MP;
         c->cr4 &= ~(u64)CR4_OSXSAVE;
-        c->intercept_cr = CR_ALWAYS | CR_GATE;
+        c->intercept_cr = SVM_CR_ALWAYS | SVM_CR_GATE;
         c->intercept_exceptions = EXCEPTIONS_ALWAYS | EXCEPTIONS_GATE;
     } else {
         return;
@@ -191,7 +187,7 @@ static bool gate_open(const struct vcpu *v)
     u64 ts_mp = CR0_TS | CR0_MP;
     bool closed = (c->cr0 & ts_mp) == ts_mp && !(c->cr4 & CR4_OSXSAVE) &&
                   (c->intercept_exceptions & EXCEPTIONS_GATE) == EXCEPTIONS_GATE &&
-                  (c->intercept_cr & CR_GATE) == CR_GATE;
+                  (c->intercept_cr & SVM_CR_GATE) == SVM_CR_GATE;
 
     return !closed;
 }
@@ -288,6 +284,7 @@ static enum vcpu_event run(struct vcpu *v)
 const struct virt_ops svm_ops = {
     .name = "SVM",
     .cpu_init = cpu_init,
+    .selftest = svm_selftest,
     .vm_init = stage2_init,
     .vm_free = stage2_free,
     .vcpu_init = vcpu_init,

@@ -178,6 +178,12 @@ _Static_assert(offsetof(struct vmcb, pat) == 0x668, "APM 2, B.2");
 struct virt_ops;
 extern const struct virt_ops svm_ops;
 
+/* intercept_cr. Reads of both CR0 and CR4 behind the gate: FACTS, QEMU's CR-read erratum. */
+#define SVM_CR_READ(n)  BIT(n)
+#define SVM_CR_WRITE(n) BIT(16 + (n))
+#define SVM_CR_ALWAYS   ((u32)SVM_CR_WRITE(4))
+#define SVM_CR_GATE     ((u32)(SVM_CR_READ(0) | SVM_CR_READ(4) | SVM_CR_WRITE(0)))
+
 /* VMRUN and everything around it that VMRUN does not do (svm_enter.S). */
 void svm_enter(struct arch_vcpu *a, u64 host_vmcb_pa);
 enum vcpu_event svm_loop(struct vcpu *v, u64 host_vmcb_pa);

@@ -33,7 +33,8 @@ enum guest_entry {
 struct virt_ops {
     const char *name;
     void (*cpu_init)(struct pcpu *cpu);
-    bool (*vm_init)(struct vm *vm); /* stage 2; false: no memory */
+    bool (*selftest)(struct pcpu *cpu, char *why, size_t n); /* as arch_selftest() */
+    bool (*vm_init)(struct vm *vm);                          /* stage 2; false: no memory */
     void (*vm_free)(struct vm *vm);
     bool (*vcpu_init)(struct vcpu *v); /* everything but the entry state; false: no memory */
     void (*vcpu_free)(struct vcpu *v);

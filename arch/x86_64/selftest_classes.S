@@ -1,0 +1,52 @@
+/*
+ * One instruction of each class the gate must stop, as guest code for the self-test (svm_selftest.c
+ * runs it under SVM): the instruction, then VMMCALL. RDI is a 64-byte aligned buffer of 1 KiB that
+ * holds a valid XSAVE image, RAX and RDX are 0 unless the test says otherwise.
+ */
+    .text
+
+    .macro class name, instruction:vararg
+    .globl  selftest_\name
+    .balign 16
+selftest_\name:
+    \instruction
+    vmmcall
+    .endm
+
+    /* Behind CR0.TS. */
+    class   x87, fld1
+    class   fnstcw, fnstcw (%rdi)
+    class   fwait, fwait
+    class   mmx, movd %eax, %mm0
+    class   emms, emms
+    class   sse, movups (%rdi), %xmm0
+    class   sse_int, pxor %xmm1, %xmm1
+    class   ldmxcsr, ldmxcsr 24(%rdi)
+    class   fxsave, fxsave64 (%rdi)
+    class   fxrstor, fxrstor64 (%rdi)
+
+    /* Behind CR4.OSXSAVE. */
+    class   avx, vmovups (%rdi), %ymm0
+    class   xsave, xsave64 (%rdi)
+    class   xsaveopt, xsaveopt64 (%rdi)
+    class   xrstor, xrstor64 (%rdi)
+    class   xgetbv, xgetbv
+    class   xgetbv1, xgetbv
+
+    /* Intercepts. */
+    class   xsetbv, xsetbv
+    class   read_cr0, mov %cr0, %rax
+    class   smsw, smsw %eax
+    class   read_cr4, mov %cr4, %rax
+    class   write_cr0, mov %rax, %cr0
+    class   clts, clts
+    class   lmsw, lmsw %ax
+    class   write_cr4, mov %rax, %cr4
+    class   cpuid, cpuid
+    class   rdmsr, rdmsr
+    class   wrmsr, wrmsr
+    class   rdtscp, rdtscp
+    class   monitor, monitor
+    class   io, in $0x80, %al
+
+    .section .note.GNU-stack, "", @progbits
