@@ -79,12 +79,13 @@ ARCH_INLINE void arch_fp_scrub(const struct fp_ctx *fp, fp_units units)
 
 ARCH_INLINE void arch_fp_gate(struct vcpu *v, fp_units units)
 {
-    virt->gate(v, units != 0);
+    virt->gate(v, units);
 }
 
 ARCH_INLINE bool arch_fp_must_load(const struct fp_ctx *fp)
 {
-    return unlikely(fp_hw.emms_escapes) && fp_tags_set(fp);
+    /* FTW of the image. One left by an older save errs on the side of loading. */
+    return unlikely(fp_hw.emms_escapes) && fp->area.base && ((const u8 *)fp->area.base)[4];
 }
 
 #endif

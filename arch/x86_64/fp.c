@@ -209,11 +209,6 @@ fp_units arch_fp_gate_state(const struct vcpu *v)
     return virt->gate_open(v) ? FP_UNIT_BASE : 0;
 }
 
-bool fp_tags_set(const struct fp_ctx *fp)
-{
-    return fp->area.base && xstate_x87_tags_set(fp->area.base, cpu_has.xsave);
-}
-
 static bool all_zero(const void *p, size_t n)
 {
     const u8 *bytes = p;

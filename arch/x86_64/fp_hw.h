@@ -29,7 +29,6 @@ void fp_hw_scrub(u32 mask);
 size_t fp_load_slow(const struct fp_ctx *fp);
 size_t fp_save_slow(struct fp_ctx *fp);
 void fp_scrub_slow(const struct fp_ctx *fp);
-bool fp_tags_set(const struct fp_ctx *fp);
 
 /* XCR0 bits this machine can offer to a VM; x87 and SSE without XSAVE. */
 u64 fp_hw_offered(void);

@@ -142,7 +142,7 @@ static void vcpu_reset(struct vcpu *v, enum guest_entry entry, u64 where)
     c->interrupt_shadow = 0;
     c->clean = 0;
     v->arch.gate_open = true; /* as far as the VMCB goes */
-    virt->gate(v, false);
+    virt->gate(v, 0);
 }
 
 static void vcpu_arrive(struct vcpu *v)
@@ -156,7 +156,7 @@ static void vcpu_arrive(struct vcpu *v)
  * CR0 and CR4 and writes of CR0 exit too, and are retried once it is open. Open: all of it is the
  * guest's own again.
  */
-static void gate(struct vcpu *v, bool open)
+static void gate(struct vcpu *v, fp_units open)
 {
     struct arch_vcpu *a = &v->arch;
     struct vmcb *c = a->vmcb;
@@ -166,6 +166,7 @@ static void gate(struct vcpu *v, bool open)
         c->cr4 = a->own_cr4;
         c->intercept_cr = SVM_CR_ALWAYS;
         c->intercept_exceptions = EXCEPTIONS_ALWAYS;
+        a->gate_open = true;
     } else if (!open && a->gate_open) {
         a->own_cr0 = c->cr0;
         a->own_cr4 = c->cr4;
@@ -173,10 +174,10 @@ static void gate(struct vcpu *v, bool open)
         c->cr4 &= ~(u64)CR4_OSXSAVE;
         c->intercept_cr = SVM_CR_ALWAYS | SVM_CR_GATE;
         c->intercept_exceptions = EXCEPTIONS_ALWAYS | EXCEPTIONS_GATE;
+        a->gate_open = false;
     } else {
         return;
     }
-    a->gate_open = open;
     c->clean &= ~(u32)(CLEAN_CRX | CLEAN_INTERCEPTS);
 }
 

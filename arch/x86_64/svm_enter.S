@@ -39,8 +39,9 @@
 
     .macro leave_guest              /* (%rsp): struct arch_vcpu, 8(%rsp): host_vmcb_pa */
     vmsave  %rax
-    push    %rdi                    /* the guest's */
-    mov     8(%rsp), %rdi
+    mov     %rdi, %rax              /* the guest's */
+    mov     (%rsp), %rdi
+    mov     %rax, REG(7)
     mov     %rcx, REG(1)
     mov     %rdx, REG(2)
     mov     %rbx, REG(3)
@@ -54,8 +55,6 @@
     mov     %r13, REG(13)
     mov     %r14, REG(14)
     mov     %r15, REG(15)
-    pop     %rcx
-    mov     %rcx, REG(7)
     mov     8(%rsp), %rax
     vmload  %rax                    /* TR is ours again: now an NMI may come */
     cli

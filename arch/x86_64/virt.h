@@ -50,8 +50,8 @@ struct virt_ops {
     void (*inject)(struct vcpu *v, u8 vector, bool has_error, u32 error);
     void (*flush_tlb)(struct vcpu *v);
 
-    void (*gate)(struct vcpu *v, bool open);
-    bool (*gate_open)(const struct vcpu *v); /* as the hardware will see it */
+    void (*gate)(struct vcpu *v, fp_units open); /* 0: closed */
+    bool (*gate_open)(const struct vcpu *v);     /* as the hardware will see it */
 };
 
 extern const struct virt_ops *virt;

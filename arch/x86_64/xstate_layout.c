@@ -63,14 +63,3 @@ void xstate_relayout(void *to, u32 to_bytes, const void *from, u32 from_bytes)
      */
     memcpy(to, from, from_bytes < to_bytes ? from_bytes : to_bytes);
 }
-
-bool xstate_x87_tags_set(const void *area, bool xsave)
-{
-    const struct xsave_image *image = area;
-
-    /* XSAVEOPT leaves the region of an INIT component unwritten: its tags are then an older
-     * image's. */
-    if (xsave && !(image->header.xstate_bv & X87))
-        return false;
-    return image->legacy.ftw != 0;
-}

@@ -69,7 +69,4 @@ void xstate_reset(void *area);
 /* Copies an image into a larger area; components beyond the old one stay INIT (XSTATE_BV bit 0). */
 void xstate_relayout(void *to, u32 to_bytes, const void *from, u32 from_bytes);
 
-/* Does the x87 part of an image hold a register that is not empty? (the EMMS erratum, FACTS) */
-bool xstate_x87_tags_set(const void *area, bool xsave);
-
 #endif
