@@ -46,4 +46,13 @@ extern u64 user_cr0;
 extern u64 user_xcr0;
 void user_catch_faults(void);
 
+/* At each CLTS: is the mover's mask within XCR0? Not for FXSAVE's, which have none. */
+extern bool user_masks_checked;
+
+/*
+ * Makes CLTS and MOV CR0 in [first, first + n) do nothing, without a fault: from then on no signal,
+ * and so no XSAVE and XRSTOR of the kernel's, comes between a guest's instruction and a mover's.
+ */
+void user_patch(void *first, size_t n);
+
 #endif

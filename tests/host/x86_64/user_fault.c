@@ -9,9 +9,16 @@
 #define SA_FLAGS      0x04000004 /* SA_SIGINFO, SA_RESTORER */
 
 /* Linux, arch/x86/include/uapi/asm/{ucontext,sigcontext}.h: where the registers are, in words. */
+#define UC_RSI 14
 #define UC_RDX 17
 #define UC_RAX 18
 #define UC_RIP 21
+
+/* Pages of the movers may be written: their privileged instructions become no operation. */
+#define SYS_MPROTECT 10
+#define PROT_ALL     7
+
+bool user_masks_checked;
 
 u64 user_cr0 = 8;
 u64 user_xcr0 = 1;
@@ -40,6 +47,22 @@ void panic(const char *fmt, ...)
     user_fail(fmt);
 }
 
+void user_patch(void *first, size_t n)
+{
+    u8 *code = first;
+    u64 page = (u64)(uintptr_t)code & PAGE_MASK;
+
+    if (user_call(SYS_MPROTECT, (long)page, (long)((u64)(uintptr_t)code + n - page), PROT_ALL, 0))
+        user_fail("the movers cannot be patched");
+    for (size_t i = 0; i + 2 < n; i++) {
+        if (code[i] == 0x0f && code[i + 1] == 0x06)
+            memcpy(code + i, "\x66\x90", 2);
+        else if (code[i] == 0x0f && (code[i + 1] == 0x20 || code[i + 1] == 0x22) &&
+                 code[i + 2] == 0xc0)
+            memcpy(code + i, "\x0f\x1f\x00", 3);
+    }
+}
+
 static void handler(int signal, void *info, u64 *uc)
 {
     const u8 *at = (const u8 *)(uintptr_t)uc[UC_RIP];
@@ -47,6 +70,9 @@ static void handler(int signal, void *info, u64 *uc)
     (void)signal;
     (void)info;
     if (at[0] == 0x0f && at[1] == 0x06) { /* CLTS */
+        /* Every mover begins so, with the mask in ESI: XCR0 must have all of it. */
+        if (user_masks_checked && ((u32)uc[UC_RSI] & ~user_xcr0))
+            user_fail("a mover is asked for what XCR0 does not enable");
         user_cr0 &= ~8ull;
         uc[UC_RIP] += 2;
     } else if (at[0] == 0x0f && at[1] == 0x20 && at[2] == 0xc0) { /* MOV CR0, RAX */
