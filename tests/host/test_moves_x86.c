@@ -61,9 +61,9 @@ void cpu_detect(void)
 {
 }
 
-static void gate(struct vcpu *v, bool open)
+static void gate(struct vcpu *v, fp_units open)
 {
-    v->arch.gate_open = open;
+    v->arch.gate_open = open != 0;
 }
 
 static bool gate_open(const struct vcpu *v)
