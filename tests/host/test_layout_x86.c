@@ -127,22 +127,6 @@ static void relayout(void **state)
     free(to);
 }
 
-static void x87_tags(void **state)
-{
-    struct xsave_image image = {0};
-
-    (void)state;
-    assert_false(xstate_x87_tags_set(&image, true));
-    image.legacy.ftw = 0x10;
-    assert_false(
-        xstate_x87_tags_set(&image, true)); /* x87 is INIT: the bytes are an older image's */
-    assert_true(xstate_x87_tags_set(&image, false));
-    image.header.xstate_bv = 1;
-    assert_true(xstate_x87_tags_set(&image, true));
-    image.legacy.ftw = 0;
-    assert_false(xstate_x87_tags_set(&image, true));
-}
-
 static void lists(void **state)
 {
     static const struct {
@@ -219,8 +203,7 @@ int main(void)
         cmocka_unit_test(offsets),      cmocka_unit_test(sizes),
         cmocka_unit_test(this_machine), cmocka_unit_test(xcr0_every_value),
         cmocka_unit_test(reset_image),  cmocka_unit_test(relayout),
-        cmocka_unit_test(x87_tags),     cmocka_unit_test(lists),
-        cmocka_unit_test(lists_fuzz),
+        cmocka_unit_test(lists),        cmocka_unit_test(lists_fuzz),
     };
 
     return cmocka_run_group_tests_name("layout x86", tests, NULL, NULL);
