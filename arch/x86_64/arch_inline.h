@@ -6,8 +6,10 @@
 #ifndef FERMATA_X86_ARCH_INLINE_H
 #define FERMATA_X86_ARCH_INLINE_H
 
+#include "cpu.h"
 #include "fp_hw.h"
 #include "virt.h"
+#include "xstate_layout.h"
 
 ARCH_INLINE u64 tsc_read(void)
 {
@@ -84,8 +86,8 @@ ARCH_INLINE void arch_fp_gate(struct vcpu *v, fp_units units)
 
 ARCH_INLINE bool arch_fp_must_load(const struct fp_ctx *fp)
 {
-    /* FTW of the image. One left by an older save errs on the side of loading. */
-    return unlikely(fp_hw.emms_escapes) && fp->area.base && ((const u8 *)fp->area.base)[4];
+    return unlikely(fp_hw.emms_escapes) && fp->area.base &&
+           xstate_x87_tags_set(fp->area.base, cpu_has.xsave);
 }
 
 #endif

@@ -69,4 +69,16 @@ void xstate_reset(void *area);
 /* Copies an image into a larger area; components beyond the old one stay INIT (XSTATE_BV bit 0). */
 void xstate_relayout(void *to, u32 to_bytes, const void *from, u32 from_bytes);
 
+/*
+ * Does the x87 part of an image hold a register that is not empty? (the EMMS erratum, FACTS.)
+ * XSAVEOPT leaves the region of an INIT component unwritten: its tags are then an older image's.
+ */
+extern inline __attribute__((gnu_inline, always_inline)) bool xstate_x87_tags_set(const void *area,
+                                                                                  bool xsave)
+{
+    const struct xsave_image *image = area;
+
+    return unlikely(image->legacy.ftw != 0) && (!xsave || (image->header.xstate_bv & 1));
+}
+
 #endif
