@@ -16,16 +16,16 @@ void op_load_avx(const void *a, const void *b, void *result, const void *c);
 void op_load_fma(const void *a, const void *b, void *result, const void *c);
 void op_store_avx(const void *a, const void *b, void *result, const void *c);
 
-#define OPS(X)                                                                                     \
-    X(fadd)                                                                                        \
-    X(fsub)                                                                                        \
-    X(fmul)                                                                                        \
-    X(fdiv) X(fsqrt) X(fldpi) X(fldl2e) X(fldl2t) X(fldlg2) X(fldln2) X(fpatan) X(fyl2x) X(f2xm1)  \
-        X(fscale) X(fprem) X(frndint) X(fcos) X(fsin) X(addpd) X(subpd) X(mulpd) X(divpd)          \
-            X(sqrtpd) X(addps) X(subps) X(mulps) X(divps) X(sqrtps) X(paddd) X(psubb) X(pmuludq)   \
-                X(pmaddwd) X(psadbw) X(pshufb) X(vaddpd) X(vsubpd) X(vmulpd) X(vdivpd) X(vsqrtpd)  \
-                    X(vaddps) X(vsubps) X(vmulps) X(vdivps) X(vsqrtps) X(vpaddq) X(vpmulld)        \
-                        X(vpmaxub) X(vpsubw) X(vpermd) X(vfmadd_pd) X(vfmadd_ps)
+/* clang-format gives up on a macro that is a list. */
+/* clang-format off */
+#define OPS(X) \
+    X(fadd) X(fsub) X(fmul) X(fdiv) X(fsqrt) X(fldpi) X(fldl2e) X(fldl2t) X(fldlg2) X(fldln2) \
+    X(fpatan) X(fyl2x) X(f2xm1) X(fscale) X(fprem) X(frndint) X(fcos) X(fsin) X(addpd) \
+    X(subpd) X(mulpd) X(divpd) X(sqrtpd) X(addps) X(subps) X(mulps) X(divps) X(sqrtps) \
+    X(paddd) X(psubb) X(pmuludq) X(pmaddwd) X(psadbw) X(pshufb) X(vaddpd) X(vsubpd) X(vmulpd) \
+    X(vdivpd) X(vsqrtpd) X(vaddps) X(vsubps) X(vmulps) X(vdivps) X(vsqrtps) X(vpaddq) \
+    X(vpmulld) X(vpmaxub) X(vpsubw) X(vpermd) X(vfmadd_pd) X(vfmadd_ps)
+/* clang-format on */
 #define DECLARE_OP(name) void op_##name(void);
 OPS(DECLARE_OP)
 

@@ -24,6 +24,7 @@
     mov %rsi, %rdi
     TICKS %r9
 1:  mov %r8d, %eax
+    xor %edx, %edx                  /* EDX:EAX is the mask of the moves */
     \body
     dec %rbx
     jnz 1b
@@ -39,5 +40,5 @@
     LOOP bench_vmmcall, "vmmcall"
     LOOP bench_vmmcall_sse, "addps %xmm1, %xmm0; vmmcall"
     LOOP bench_vmmcall_avx, "addps %xmm1, %xmm0; vaddps %ymm1, %ymm0, %ymm0; vmmcall"
-    LOOP bench_moves, "xor %edx, %edx; xsaveopt64 (%rdi); xrstor64 (%rdi)"
+    LOOP bench_moves, "xsaveopt64 (%rdi); xrstor64 (%rdi)"
     LOOP bench_cpuid, "xor %eax, %eax; push %rbx; cpuid; pop %rbx"

@@ -94,12 +94,19 @@ void fp_clts(void);
 void background_start(void);
 void background_stop(void); /* reports one TAP line per vCPU */
 
+/* exits.c: one way of leaving for the hypervisor and coming back, without an FP instruction (BUGS
+ * 28). */
+#define EXITS 22
+void exit_take(u32 which); /* modulo EXITS */
+const char *exit_name(u32 which);
+
 /* hold.c: what the background does until *stop; counts mismatches. */
 struct hold {
     u64 seed;
     u64 preemptions; /* end after so many (or loops on the bare machine), 0 = at stop */
     volatile bool stop;
     u64 seen, loops, errors;
+    u64 progress; /* loops when `seen` last moved */
     struct fp_image want, bad;
     const char *bad_when;
 };

@@ -5,60 +5,8 @@
  */
 #include "guest/x86_64/scenarios.h"
 
-#define STEPS_PER_STAT 8           /* asking for the count is an exit too: not every time */
-#define SPIN           2000        /* turns of an empty loop between two looks */
-#define LOOPS_LIMIT    40000000ull /* a counter that stands still must not hang the test */
-
-static void refused_xsetbv(void)
-{
-    if (features.xsave)
-        try_stub(insn_xsetbv_zero, NULL);
-}
-
-static void refused_hypercall(void)
-{
-    if (on_fermata)
-        hypercall(FERMATA_HC_BASE + 0x77, 0);
-}
-
-/* One way of leaving for the hypervisor; none of them executes an FP instruction (BUGS 28). */
-static void leave(u64 turn)
-{
-    switch (turn % 10) {
-    case 0:
-        yield();
-        break;
-    case 1:
-        cpuid((u32)turn & 0xf, 0);
-        break;
-    case 2:
-        if (features.x2apic)
-            rdmsr(0x1b);
-        break;
-    case 3:
-        in8(0x3fd);
-        break;
-    case 4:
-        read_cr0();
-        break;
-    case 5:
-        write_cr4(read_cr4());
-        break;
-    case 6:
-        refused_xsetbv();
-        break;
-    case 7:
-        write_cr0(read_cr0() | CR0_TS);
-        fp_clts();
-        break;
-    case 8:
-        refused_hypercall();
-        break;
-    default:
-        for (volatile u32 i = 0; i < SPIN; i++)
-            cpu_pause();
-    }
-}
+#define STEPS_PER_STAT 8      /* asking for the count is an exit too: not every time */
+#define STALLED        200000 /* loops without a preemption after which none will come */
 
 /*
  * Change one thing with an instruction that is the first one after whatever happened before: the
@@ -104,17 +52,19 @@ static void mutate(struct fp_image *want, u64 turn)
 
 static bool hold_ended(struct hold *hold, u64 start)
 {
-    if (hold->stop || hold->loops > LOOPS_LIMIT)
+    if (hold->stop)
         return true;
     if (!hold->preemptions)
         return false;
     if (!on_fermata) {
         hold->seen = hold->loops / STEPS_PER_STAT;
-        return hold->seen >= hold->preemptions;
+    } else if (hold->loops % STEPS_PER_STAT == 0) {
+        u64 seen = stat(FERMATA_STAT_PREEMPTIONS) - start;
+        hold->progress = seen == hold->seen ? hold->progress : hold->loops;
+        hold->seen = seen;
     }
-    if (hold->loops % STEPS_PER_STAT == 0)
-        hold->seen = stat(FERMATA_STAT_PREEMPTIONS) - start;
-    return hold->seen >= hold->preemptions;
+    /* A counter that stands still fails the test, it must not hang it. */
+    return hold->seen >= hold->preemptions || hold->loops - hold->progress > STALLED;
 }
 
 void hold_job(void *argument)
@@ -127,7 +77,7 @@ void hold_job(void *argument)
     fp_load(&hold->want);
     for (hold->loops = 0; !hold_ended(hold, start); hold->loops++) {
         u64 turn = hold->loops;
-        leave(turn);
+        exit_take((u32)turn);
         if (turn % 3 == 1)
             mutate(&hold->want, turn / 3);
         if (!fp_holds(&hold->want, (enum fp_first)(turn % FIRST_WAYS), "hold")) {
@@ -139,6 +89,26 @@ void hold_job(void *argument)
             fp_pattern(&hold->want, ++seed);
             fp_load(&hold->want);
         }
+    }
+}
+
+/* BUGS 28: every reason to exit, alone, with every choice of the instruction that comes first
+ * afterwards. */
+static void every_exit(void)
+{
+    static struct fp_image want;
+
+    for (u32 e = 0; e < EXITS; e++) {
+        u32 bad = 0;
+        for (u32 i = 0; i < 4 * FIRST_WAYS; i++) {
+            fp_pattern(&want, pattern_seed(0, 600 + i));
+            fp_load(&want);
+            if (i & 1)
+                yield(); /* take the exit with the gate closed, too */
+            exit_take(e);
+            bad += !fp_holds(&want, (enum fp_first)(i % FIRST_WAYS), exit_name(e));
+        }
+        ok(!bad, "every register is held across: %s", exit_name(e));
     }
 }
 
@@ -193,6 +163,9 @@ void scenario_hold(void)
     cpus = cpus_start();
     ok(fp_holds(&holds[0].want, FIRST_FXSAVE, "start"),
        "the start of other vCPUs leaves my registers alone");
+    background_start();
+    every_exit();
+    background_stop();
     for (u32 id = cpus; id-- > 0;)
         hold_start(id, 1, preemptions);
     hold_job(&holds[0]);
