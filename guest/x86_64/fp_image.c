@@ -62,6 +62,10 @@ void fp_pattern(struct fp_image *image, u64 seed)
     fx_put16(fx, FX_FCW,
              (fx16(fx, FX_FCW) & 0x0f00) | 0x7f);    /* PC and RC free, all masked, bit 6 */
     fx_put16(fx, FX_FSW, fx16(fx, FX_FSW) & 0x7f7f); /* no ES, so no B */
+    /* Every other one with all x87 registers empty: where EMMS escapes the gate (QEMU), only such a
+     * vCPU is lazy. */
+    if (fx[FX_FTW + 1] & 1)
+        fx[FX_FTW] = 0;
     fx[FX_FTW + 1] = 0;
     fx_put16(fx, FX_FOP, fx16(fx, FX_FOP) & 0x7ff);
     for (u32 at = FX_FIP; at < FX_MXCSR; at += 8) /* canonical addresses */
