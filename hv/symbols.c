@@ -1,6 +1,6 @@
 /*
- * Looks up functions in the symbol table the build links in. There are no stand-ins here: a compiler
- * that sees a constant's weak value takes it for the value.
+ * Looks up functions in the symbol table the build links in. There are no stand-ins here: a
+ * compiler that sees a constant's weak value takes it for the value.
  */
 #include "hv/symbols.h"
 
