@@ -11,7 +11,8 @@ sys.path.insert(0, os.path.join(ROOT, "tools"))
 
 ARCHS = ("x86_64", "arm64")
 STANZA_KEYS = {"arch", "conf", "make", "cpu", "mem", "smp", "machine", "args", "icount", "qemu-tree", "build",
-               "timeout", "verdict", "expect", "forbid", "plans", "bugs", "long", "why", "bare"}
+               "timeout", "verdict", "expect", "forbid", "plans", "bugs", "long", "why", "bare",
+               "as-bare"}
 LISTS = {"make", "expect", "forbid"}
 MUTANT_KEYS = {"file", "test", "expect", "why", "bugs", "long", "copies"}
 
