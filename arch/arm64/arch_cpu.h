@@ -8,11 +8,11 @@ struct pcpu;
 struct vcpu;
 
 struct arch_pcpu {
-    u64 cptr_closed; /* CPTR_EL2 with every gate closed, in this CPU's format (E2H) */
-    u64 cptr_now;    /* what CPTR_EL2 holds */
-    u64 zcr_el2;     /* what ZCR_EL2 holds: only written when it changes */
-    u64 mpidr;       /* physical, MPIDR_EL1 */
-    u64 gicr;        /* this CPU's redistributor frame */
+    u64 cptr[4]; /* CPTR_EL2 by the units (FP_UNIT_*) that are open */
+    u32 open;    /* which of them CPTR_EL2 holds */
+    u32 vl;      /* what ZCR_EL2.LEN says, in bytes: written only when it changes */
+    u64 mpidr;   /* physical, MPIDR_EL1 */
+    u64 gicr;    /* this CPU's redistributor frame */
 };
 
 /* The struct pcpu of the CPU that asks: TPIDR_EL2, set by arch_init(). */

@@ -17,7 +17,6 @@ struct arch_fp_config {
 };
 
 struct arch_fp {
-    u64 cpacr_el1;  /* eager: no gate covers it */
     u64 zcr_el1;    /* gated by TZ, so it moves with the SVE unit */
     u64 tpidr2_el0; /* eager, on SME machines without FEAT_FGT only */
     u64 smpri_el1;  /* likewise */

@@ -9,7 +9,7 @@
 /*
  * The EL1 and EL0 system registers a vCPU owns, in the order vectors.S moves them (pairs). What is
  * not here is either trapped (HCR_EL2, MDCR_EL2, CPTR_EL2), the same for all, or moved with the FP
- * state (CPACR_EL1, ZCR_EL1). CNTV_* too: a guest may use its virtual timer without an exit.
+ * state (ZCR_EL1). CNTV_* too: a guest may use its virtual timer without an exit.
  */
 enum el1_register {
     EL1_SCTLR,
@@ -36,6 +36,7 @@ enum el1_register {
     EL1_TPIDR_EL0,
     EL1_TPIDRRO,
     EL1_CSSELR,
+    EL1_CPACR,
     EL1_REGISTERS
 };
 

@@ -61,6 +61,7 @@ void features_find(void)
         .e2h0 = (sysreg_read(ID_AA64MMFR4_EL1) >> 24 & 15) == 0,
         .pa_bits = physical_bits(field(mmfr0, 0)),
     };
+    features.sme_storage = features.sme && !features.fgt;
     if (features.sve) {
         u64 before = sysreg_read(cptr_el2);
         if (features.e2h)

@@ -8,29 +8,31 @@
 /* What the boot CPU was found to have; written once by arch_init(), the same for all (features.c).
  */
 struct arm64_features {
-    bool e2h;        /* HCR_EL2.E2H as it is while Fermata runs */
-    bool vhe;        /* FEAT_VHE */
-    bool fpsimd;     /* ID_AA64PFR0_EL1.FP, AdvSIMD */
-    bool sve;        /* FEAT_SVE */
-    bool sme;        /* FEAT_SME */
-    bool fgt;        /* FEAT_FGT */
-    bool hcx;        /* FEAT_HCX */
-    bool fwb;        /* FEAT_S2FWB */
-    bool ras;        /* FEAT_RAS */
-    bool mpam;       /* FEAT_MPAM */
-    bool amu;        /* FEAT_AMUv1 */
-    bool lor;        /* FEAT_LOR */
-    bool mte;        /* FEAT_MTE */
-    bool fgt2;       /* FEAT_FGT2 */
-    bool pan;        /* FEAT_PAN */
-    bool vmid16;     /* 16-bit VMIDs */
-    bool e2h0;       /* HCR_EL2.E2H may be 0: absent means FEAT_E2H0 is not implemented */
-    u32 pa_bits;     /* ID_AA64MMFR0_EL1.PARange, at most 48 */
-    u32 sve_vl;      /* largest vector length, bytes; 0 without SVE */
-    u32 sve_vls;     /* bit n: a length of 16 * (n + 1) bytes exists */
-    bool zcr_by_tfp; /* erratum: TFP traps ZCR_EL1 too */
+    bool e2h;         /* HCR_EL2.E2H as it is while Fermata runs */
+    bool vhe;         /* FEAT_VHE */
+    bool fpsimd;      /* ID_AA64PFR0_EL1.FP, AdvSIMD */
+    bool sve;         /* FEAT_SVE */
+    bool sme;         /* FEAT_SME */
+    bool fgt;         /* FEAT_FGT */
+    bool hcx;         /* FEAT_HCX */
+    bool fwb;         /* FEAT_S2FWB */
+    bool ras;         /* FEAT_RAS */
+    bool mpam;        /* FEAT_MPAM */
+    bool amu;         /* FEAT_AMUv1 */
+    bool lor;         /* FEAT_LOR */
+    bool mte;         /* FEAT_MTE */
+    bool fgt2;        /* FEAT_FGT2 */
+    bool pan;         /* FEAT_PAN */
+    bool vmid16;      /* 16-bit VMIDs */
+    bool e2h0;        /* HCR_EL2.E2H may be 0: absent means FEAT_E2H0 is not implemented */
+    bool sme_storage; /* FEAT_SME without FEAT_FGT: TPIDR2_EL0 and SMPRI_EL1 do not trap */
+    u32 pa_bits;      /* ID_AA64MMFR0_EL1.PARange, at most 48 */
+    u32 sve_vl;       /* largest vector length, bytes; 0 without SVE */
+    u32 sve_vls;      /* bit n: a length of 16 * (n + 1) bytes exists */
+    bool zcr_by_tfp;  /* erratum: TFP traps ZCR_EL1 too */
 };
-extern struct arm64_features features;
+/* Hidden: an extern of a position-independent program is reached through the GOT otherwise. */
+extern struct arm64_features features __attribute__((visibility("hidden")));
 
 /* Reads the ID registers and finds the SVE vector lengths. Opens and closes the gates. */
 void features_find(void);

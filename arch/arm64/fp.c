@@ -19,56 +19,55 @@
 /* Set by the self-test: what arch_fp_must_load() answers. */
 bool fp_gate_incomplete;
 
-/* CPTR_EL2 with `units` open, for a CPU whose closed value is `closed`. */
-static u64 cptr_for(u64 closed, fp_units units)
+/* CPTR_EL2 with exactly `units` open, in the format of HCR_EL2.E2H as it is. */
+static u64 cptr_for(fp_units units)
 {
     if (features.e2h)
-        return closed | (units & FP_UNIT_FPSIMD ? CPTR_VHE_FPEN : 0) |
+        return CPTR_VHE_TTA | CPTR_TAM | (units & FP_UNIT_FPSIMD ? CPTR_VHE_FPEN : 0) |
                (units & FP_UNIT_SVE ? CPTR_VHE_ZEN : 0);
-    return closed &
-           ~((units & FP_UNIT_FPSIMD ? CPTR_TFP : 0) | (units & FP_UNIT_SVE ? CPTR_TZ : 0));
-}
-
-u64 fp_cptr_closed(void)
-{
-    if (features.e2h)
-        return CPTR_VHE_TTA | CPTR_TAM;
-    return CPTR_RES1 | CPTR_TZ | CPTR_TSM | CPTR_TFP | CPTR_TTA | CPTR_TAM;
+    return CPTR_RES1 | CPTR_TSM | CPTR_TTA | CPTR_TAM | (units & FP_UNIT_FPSIMD ? 0 : CPTR_TFP) |
+           (units & FP_UNIT_SVE ? 0 : CPTR_TZ);
 }
 
 /* Sets the gate without the ISB that EL2's own use needs: ERET synchronises for the guest. */
-static bool set_cptr(struct arch_pcpu *cpu, u64 cptr)
+static inline bool set_gate(struct arch_pcpu *cpu, fp_units units)
 {
-    if (cpu->cptr_now == cptr)
+    if (cpu->open == units)
         return false;
-    cpu->cptr_now = cptr;
-    sysreg_write(cptr_el2, cptr);
+    cpu->open = units;
+    sysreg_write(cptr_el2, cpu->cptr[units]);
     return true;
+}
+
+static inline void open_gate(struct arch_pcpu *cpu, fp_units units)
+{
+    if (set_gate(cpu, units))
+        isb();
 }
 
 void fp_open(struct pcpu *cpu, fp_units units)
 {
-    if (set_cptr(&cpu->arch, cptr_for(cpu->arch.cptr_closed, units)))
-        isb();
+    open_gate(&cpu->arch, units);
 }
 
 /* Needs the SVE gate open and synchronised. The moves behind it see the new length. */
 void fp_set_vl(struct pcpu *cpu, u32 vl)
 {
-    u64 zcr = vl / 16 - 1;
-
-    if (cpu->arch.zcr_el2 == zcr)
+    if (cpu->arch.vl == vl)
         return;
-    cpu->arch.zcr_el2 = zcr;
-    sysreg_write(ZCR_EL2, zcr);
+    cpu->arch.vl = vl;
+    sysreg_write(ZCR_EL2, vl / 16 - 1);
     isb();
 }
 
 void fp_init_cpu(struct pcpu *cpu)
 {
+    for (u32 units = 0; units < ARRAY_SIZE(cpu->arch.cptr); units++)
+        cpu->arch.cptr[units] = cptr_for(units);
+    cpu->arch.open = ~0u; /* unknown, like the length: what is compared with */
     fp_open(cpu, FP_UNIT_FPSIMD | (features.sve ? FP_UNIT_SVE : 0u));
     if (features.sve) {
-        cpu->arch.zcr_el2 = ~0ull; /* unknown: what fp_set_vl() compares with */
+        cpu->arch.vl = 0;
         fp_set_vl(cpu, features.sve_vl);
         fp_move_scrub_p();
     }
@@ -77,11 +76,6 @@ void fp_init_cpu(struct pcpu *cpu)
 }
 
 static struct vec_header *header(const struct fp_ctx *fp)
-{
-    return fp->area.base;
-}
-
-static u8 *image(const struct fp_ctx *fp)
 {
     return fp->area.base;
 }
@@ -131,45 +125,46 @@ u64 arch_fp_quota(const struct vm *vm)
 
 /* ---- Moves ---- */
 
+/* SVE alone or with FPSIMD. TZ gates ZCR_EL1 too, so nothing can have missed it until now. */
+static size_t load_sve(struct fp_ctx *fp, struct pcpu *cpu)
+{
+    fp_set_vl(cpu, fp->arch.sve_vl);
+    guest_zcr_set(fp->arch.zcr_el1);
+    /* SVE joins a live FPSIMD: by I6 the rest of Z, P and FFR are zero, in the registers too. */
+    if (fp->live)
+        return 0;
+    if (header(fp)->form == VEC_SVE) {
+        fp_move_load_z(fp->area.base);
+        return vec_moved(VEC_SVE, fp->arch.sve_vl);
+    }
+    fp_move_load_v(fp->area.base); /* zeroes the rest of Z; P and FFR are in INIT */
+    return vec_moved(VEC_FPSIMD, 0);
+}
+
 size_t arch_fp_load(struct fp_ctx *fp, fp_units units)
 {
     struct pcpu *cpu = arch_this_cpu();
 
-    fp_open(cpu, fp->live | units);
-    if (units & FP_UNIT_SVE) {
-        /* TZ gates ZCR_EL1 too, so nothing can have missed it until now. */
-        fp_set_vl(cpu, fp->arch.sve_vl);
-        guest_zcr_set(fp->arch.zcr_el1);
-    }
-    /* SVE joins a live FPSIMD: by I6 the rest of Z, P and FFR are zero, in the registers too. */
-    if (fp->live)
-        return 0;
-    enum vec_form form = (enum vec_form)header(fp)->form;
-    if (form == VEC_SVE)
-        fp_move_load_z(image(fp) + VEC_Z_OFFSET, image(fp) + vec_p_offset(header(fp)->vl));
-    else
-        fp_move_load_v(image(fp) + VEC_V_OFFSET); /* where SVE is open this zeroes the rest of Z */
-    fp_move_status_set(header(fp)->fpsr_fpcr);
-    return vec_moved(form, header(fp)->vl);
+    open_gate(&cpu->arch, fp->live | units);
+    if (units & FP_UNIT_SVE)
+        return load_sve(fp, cpu);
+    fp_move_load_v(fp->area.base);
+    return vec_moved(VEC_FPSIMD, 0);
 }
 
+/* The gate of what is live is open: fp_trap() opened it, and nothing has closed it since. */
 size_t arch_fp_save(struct fp_ctx *fp)
 {
-    u32 vl = fp->arch.sve_vl;
-    enum vec_form form = VEC_FPSIMD;
-
-    fp_open(arch_this_cpu(), fp->live);
+    DEBUG_CHECK(arch_this_cpu()->arch.open == fp->live);
     if (fp->live & FP_UNIT_SVE) {
         fp->arch.zcr_el1 = guest_zcr();
-        if (fp_move_uppers(image(fp) + VEC_Z_OFFSET))
-            form = VEC_SVE;
+        if (fp_move_uppers((u8 *)fp->area.base + VEC_Z_OFFSET)) {
+            fp_move_save_z(fp->area.base);
+            return vec_moved(VEC_SVE, fp->arch.sve_vl);
+        }
     }
-    if (form == VEC_SVE)
-        fp_move_save_z(image(fp) + VEC_Z_OFFSET, image(fp) + vec_p_offset(vl));
-    else
-        fp_move_save_v(image(fp) + VEC_V_OFFSET);
-    *header(fp) = (struct vec_header){form, form == VEC_SVE ? vl : 0, fp_move_status()};
-    return vec_moved(form, vl);
+    fp_move_save_v(fp->area.base);
+    return vec_moved(VEC_FPSIMD, 0);
 }
 
 /*
@@ -179,7 +174,7 @@ size_t arch_fp_save(struct fp_ctx *fp)
 void arch_fp_scrub(const struct fp_ctx *fp, fp_units units)
 {
     (void)fp;
-    fp_open(arch_this_cpu(), units);
+    DEBUG_CHECK(arch_this_cpu()->arch.open == units);
     fp_move_scrub_v();
     if (units & FP_UNIT_SVE)
         fp_move_scrub_p();
@@ -187,33 +182,28 @@ void arch_fp_scrub(const struct fp_ctx *fp, fp_units units)
 
 void arch_fp_gate(struct vcpu *v, fp_units units)
 {
-    set_cptr(&v->pcpu->arch, cptr_for(v->pcpu->arch.cptr_closed, units));
+    set_gate(&v->pcpu->arch, units);
 }
 
 /* ---- Control state that no gate covers ---- */
 
 /*
- * CPACR_EL1 decides which of the guest's own FP accesses trap to its EL1, before CPTR_EL2 is asked.
  * TPIDR2_EL0 and SMPRI_EL1 are reachable by a VM denied SME where FEAT_FGT does not trap them.
+ * CPACR_EL1, which decides about the guest's own traps before CPTR_EL2 is asked, moves with the EL1
+ * registers (vectors.S): as eagerly as these.
  */
 void arch_fp_controls(struct vcpu *v)
 {
-    const struct arch_fp *a = &v->fp.arch;
-
-    guest_cpacr_set(a->cpacr_el1);
-    if (unlikely(features.sme && !features.fgt)) {
-        sysreg_write(TPIDR2_EL0, a->tpidr2_el0);
-        sysreg_write(SMPRI_EL1, a->smpri_el1);
-    }
+    if (likely(!features.sme_storage))
+        return;
+    sysreg_write(TPIDR2_EL0, v->fp.arch.tpidr2_el0);
+    sysreg_write(SMPRI_EL1, v->fp.arch.smpri_el1);
 }
 
 void arch_fp_controls_out(struct vcpu *v)
 {
-    struct arch_fp *a = &v->fp.arch;
-
-    a->cpacr_el1 = guest_cpacr();
-    if (unlikely(features.sme && !features.fgt)) {
-        a->tpidr2_el0 = sysreg_read(TPIDR2_EL0);
-        a->smpri_el1 = sysreg_read(SMPRI_EL1);
-    }
+    if (likely(!features.sme_storage))
+        return;
+    v->fp.arch.tpidr2_el0 = sysreg_read(TPIDR2_EL0);
+    v->fp.arch.smpri_el1 = sysreg_read(SMPRI_EL1);
 }

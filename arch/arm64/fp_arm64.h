@@ -9,10 +9,8 @@
  */
 extern bool fp_gate_incomplete;
 
-/* CPTR_EL2 with every gate closed, in the format of HCR_EL2.E2H as it is. */
-u64 fp_cptr_closed(void);
-
-/* Everything to INIT at the machine's longest vectors: what the firmware left is no guest's. */
+/* Finds the gate's values, and everything goes to INIT at the machine's longest vectors: what the
+ * firmware left is no guest's. */
 void fp_init_cpu(struct pcpu *cpu);
 
 /* Opens the gate for exactly `units` on this CPU and synchronises, so that EL2 itself may use them.

@@ -12,21 +12,18 @@ static u8 scratch[512] ALIGNED(64);
 /* Everything zero at the machine's longest vectors? Leaves gate and length as they were. */
 static bool registers_are(struct pcpu *cpu, bool v_too)
 {
-    u64 cptr = cpu->arch.cptr_now;
-    u64 zcr = cpu->arch.zcr_el2;
+    u32 open = cpu->arch.open, vl = cpu->arch.vl;
     u64 bits = 0;
 
     fp_open(cpu, FP_UNIT_FPSIMD | (features.sve ? FP_UNIT_SVE : 0u));
     if (features.sve) {
         fp_set_vl(cpu, features.sve_vl);
         bits |= fp_move_uppers(scratch);
-        fp_set_vl(cpu, ((u32)zcr + 1) * 16);
+        fp_set_vl(cpu, vl);
     }
     if (v_too)
         bits |= fp_move_any_v(scratch) | fp_move_status();
-    cpu->arch.cptr_now = cptr;
-    sysreg_write(cptr_el2, cptr);
-    isb();
+    fp_open(cpu, open);
     return bits == 0;
 }
 
@@ -37,17 +34,18 @@ bool arch_fp_is_init(struct pcpu *cpu)
 
 bool arch_fp_controls_current(const struct vcpu *v)
 {
+    struct pcpu *cpu = v->pcpu;
     u32 live = v->fp.live;
 
-    /* The guest may have changed CPACR_EL1 itself; what must hold is what EL2 keeps a copy of. */
-    if (sysreg_read(cptr_el2) != v->pcpu->arch.cptr_now)
+    /* What a guest may write itself cannot be compared: what EL2 keeps a copy of can. */
+    if (cpu->arch.open > 3 || sysreg_read(cptr_el2) != cpu->arch.cptr[cpu->arch.open])
         return false;
-    if ((live & FP_UNIT_SVE) && v->pcpu->arch.zcr_el2 != v->fp.arch.sve_vl / 16 - 1)
+    if ((live & FP_UNIT_SVE) && cpu->arch.vl != v->fp.arch.sve_vl)
         return false;
-    if ((live & FP_UNIT_SVE) && sysreg_read(ZCR_EL2) != v->pcpu->arch.zcr_el2)
+    if ((live & FP_UNIT_SVE) && sysreg_read(ZCR_EL2) != cpu->arch.vl / 16 - 1)
         return false;
     if (live == FP_UNIT_FPSIMD && features.sve)
-        return registers_are(v->pcpu, false); /* I6 */
+        return registers_are(cpu, false); /* I6 */
     return true;
 }
 

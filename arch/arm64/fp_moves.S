@@ -2,6 +2,8 @@
  * FP and vector registers to memory, from memory, and to zero. Listed in tools/vector_allowed.txt;
  * fp_moves.h says what each needs. No stack, no calls: X registers of the caller-saved set only.
  */
+#include "offsets.h"
+
     .arch   armv8.2-a+sve
     .section .text.fp_moves, "ax", %progbits
 
@@ -24,68 +26,90 @@
     .endr
     .endm
 
-    .macro pair_v op, base
-    \op q0, q1, [\base]
-    \op q2, q3, [\base, #32]
-    \op q4, q5, [\base, #64]
-    \op q6, q7, [\base, #96]
-    \op q8, q9, [\base, #128]
-    \op q10, q11, [\base, #160]
-    \op q12, q13, [\base, #192]
-    \op q14, q15, [\base, #224]
-    \op q16, q17, [\base, #256]
-    \op q18, q19, [\base, #288]
-    \op q20, q21, [\base, #320]
-    \op q22, q23, [\base, #352]
-    \op q24, q25, [\base, #384]
-    \op q26, q27, [\base, #416]
-    \op q28, q29, [\base, #448]
-    \op q30, q31, [\base, #480]
+/* Four registers an instruction: the fewest there are for 512 bytes. */
+    .macro all_v op, base:vararg
+    \op {v0.2d, v1.2d, v2.2d, v3.2d}, \base
+    \op {v4.2d, v5.2d, v6.2d, v7.2d}, \base
+    \op {v8.2d, v9.2d, v10.2d, v11.2d}, \base
+    \op {v12.2d, v13.2d, v14.2d, v15.2d}, \base
+    \op {v16.2d, v17.2d, v18.2d, v19.2d}, \base
+    \op {v20.2d, v21.2d, v22.2d, v23.2d}, \base
+    \op {v24.2d, v25.2d, v26.2d, v27.2d}, \base
+    \op {v28.2d, v29.2d, v30.2d, v31.2d}, \base
     .endm
 
 function fp_move_save_v
-    pair_v  stp, x0
+    add     x1, x0, #VEC_V_OFFSET
+    all_v   st1, [x1], #64
+    mrs     x2, fpsr
+    mrs     x3, fpcr
+    str     xzr, [x0]               /* form VEC_FPSIMD, vl 0 */
+    stp     w2, w3, [x0, #VEC_STATUS_OFFSET]
     ret
 
+/* FPCR is 0 here and nearly always in the image: a write of it can be slow. */
 function fp_move_load_v
-    pair_v  ldp, x0
-    ret
+    ldp     w2, w3, [x0, #VEC_STATUS_OFFSET]
+    add     x1, x0, #VEC_V_OFFSET
+    all_v   ld1, [x1], #64
+    msr     fpsr, x2
+    cbz     w3, 1f
+    msr     fpcr, x3
+1:  ret
 
     .macro str_z n
-    str     z\n, [x0, #\n, mul vl]
+    str     z\n, [x1, #\n, mul vl]
     .endm
     .macro ldr_z n
-    ldr     z\n, [x0, #\n, mul vl]
+    ldr     z\n, [x1, #\n, mul vl]
     .endm
     .macro str_p n
-    str     p\n, [x1, #\n, mul vl]
+    str     p\n, [x2, #\n, mul vl]
     .endm
     .macro ldr_p n
-    ldr     p\n, [x1, #\n, mul vl]
+    ldr     p\n, [x2, #\n, mul vl]
+    .endm
+
+/* x1 = Z0 of the image at x0, x2 = P0. */
+    .macro sve_pointers
+    add     x1, x0, #VEC_Z_OFFSET
+    addvl   x2, x1, #16
+    addvl   x2, x2, #16
     .endm
 
 /* FFR goes through a predicate: last when saving, first when loading, and P0 is put back. */
 function fp_move_save_z
+    sve_pointers
     each_v  str_z
     each_p  str_p
     rdffr   p0.b
-    str     p0, [x1, #16, mul vl]
-    ldr     p0, [x1]
+    str     p0, [x2, #16, mul vl]
+    ldr     p0, [x2]
+    mov     w3, #VEC_FORM_SVE
+    rdvl    x4, #1
+    stp     w3, w4, [x0]
+    mrs     x3, fpsr
+    mrs     x4, fpcr
+    stp     w3, w4, [x0, #VEC_STATUS_OFFSET]
     ret
 
 function fp_move_load_z
-    ldr     p0, [x1, #16, mul vl]
+    sve_pointers
+    ldp     w3, w4, [x0, #VEC_STATUS_OFFSET]
+    ldr     p0, [x2, #16, mul vl]
     wrffr   p0.b
     each_p  ldr_p
     each_v  ldr_z
-    ret
+    msr     fpsr, x3
+    cbz     w4, 1f
+    msr     fpcr, x4
+1:  ret
 
-    .macro zero_v n
-    movi    v\n\().2d, #0
-    .endm
-
+/* Zeroes are loaded rather than moved: four registers an instruction, from one cache line. */
 function fp_move_scrub_v
-    each_v  zero_v
+    adrp    x0, zeroes
+    add     x0, x0, :lo12:zeroes
+    all_v   ld1, [x0]
     msr     fpcr, xzr
     msr     fpsr, xzr
     ret
@@ -105,16 +129,12 @@ function fp_move_status
     orr     x0, x0, x1, lsl #32
     ret
 
-/* A write of FPCR may be expensive, and most contexts have the same. */
 function fp_move_status_set
     lsr     x1, x0, #32
     mov     w0, w0
     msr     fpsr, x0
-    mrs     x2, fpcr
-    cmp     x1, x2
-    b.eq    1f
     msr     fpcr, x1
-1:  ret
+    ret
 
     .macro or_z n
     orr     z30.d, z30.d, z\n\().d
@@ -126,7 +146,6 @@ function fp_move_status_set
  */
 function fp_move_uppers
     mov     x2, x0
-    rdvl    x3, #1
     mov     x0, #1
     .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
     ptest   p\n, p\n\().b
@@ -137,6 +156,7 @@ function fp_move_uppers
     pfalse  p0.b
     b.ne    2f
     mov     x0, #0
+    rdvl    x3, #1
     cmp     x3, #16
     b.eq    2f                      /* there is nothing above bit 127 */
     str     z30, [x2]
@@ -175,5 +195,10 @@ function fp_move_any_v
 function fp_move_rdvl
     rdvl    x0, #1
     ret
+
+    .section .rodata.fp_moves, "a", %progbits
+    .balign 64
+zeroes:
+    .skip   64
 
     .section .note.GNU-stack, "", %progbits

@@ -1,30 +1,30 @@
 /*
  * The only routines of the hypervisor that touch FP and vector registers (fp_moves.S, I8). The
- * gates they need must be open at EL2, and the context synchronised, before they are called. Z, P
- * and FFR are moved at the length ZCR_EL2.LEN gives.
+ * gates they need must be open at EL2, and the context synchronised, before they are called. An
+ * image is what vec_layout.h describes; Z, P and FFR are moved at the length ZCR_EL2.LEN gives,
+ * which is the image's.
  */
 #ifndef FERMATA_FP_MOVES_H
 #define FERMATA_FP_MOVES_H
 
 #include "hv/base.h"
 
-/* V0-V31, 512 bytes, 16-byte aligned. FPSIMD gate. */
-void fp_move_save_v(void *v);
-void fp_move_load_v(const void *v);
+/*
+ * The FPSIMD form: V0-V31, FPSR, FPCR, and its header. FPSIMD gate. Loading needs FPCR to be 0 (as
+ * all registers are that no one owns); where the SVE gate is open it zeroes the rest of Z0-Z31.
+ */
+void fp_move_save_v(void *image);
+void fp_move_load_v(const void *image);
 
-/* Z0-Z31 at `z`; P0-P15 and FFR at `p`. FPSIMD and SVE gates. */
-void fp_move_save_z(void *z, void *p);
-void fp_move_load_z(const void *z, const void *p);
+/* The SVE form: Z0-Z31, P0-P15, FFR, FPSR, FPCR, and its header. FPSIMD and SVE gates. */
+void fp_move_save_z(void *image);
+void fp_move_load_z(const void *image);
 
-/* V0-V31 := 0: where the SVE gate is open all of Z0-Z31. FPCR and FPSR := 0. */
+/* V0-V31 := 0: where the SVE gate is open all of Z0-Z31. FPCR and FPSR := 0. FPSIMD gate. */
 void fp_move_scrub_v(void);
 
 /* P0-P15 and FFR := 0. FPSIMD and SVE gates. */
 void fp_move_scrub_p(void);
-
-/* FPSR in the low, FPCR in the high half. FPSIMD gate. */
-u64 fp_move_status(void);
-void fp_move_status_set(u64 fpsr_fpcr);
 
 /*
  * Bits that are set above bit 127 of any Z register, in any P or in FFR: 0 means that FPSIMD may be
@@ -32,7 +32,11 @@ void fp_move_status_set(u64 fpsr_fpcr);
  */
 u64 fp_move_uppers(void *scratch);
 
-/* ORs all of V0-V31: 0 means they are zero. `scratch`: 32 bytes. FPSIMD gate. */
+/* FPSR in the low, FPCR in the high half. FPSIMD gate. For checks, not for switching. */
+u64 fp_move_status(void);
+void fp_move_status_set(u64 fpsr_fpcr);
+
+/* ORs all of V0-V31: 0 means they are zero. `scratch`: 32 bytes. FPSIMD gate. For checks. */
 u64 fp_move_any_v(void *scratch);
 
 /* The vector length in bytes. SVE gate. */

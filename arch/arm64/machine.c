@@ -121,14 +121,10 @@ void arch_init(struct pcpu *cpu, const struct boot_info *info)
     sysreg_write(vbar_el2, (u64)vectors_el2);
     isb();
 
-    cpu->arch.cptr_closed = fp_cptr_closed();
-    cpu->arch.cptr_now = cpu->arch.cptr_closed;
-    sysreg_write(cptr_el2, cpu->arch.cptr_closed);
-    isb();
+    fp_init_cpu(cpu);
     guest_traps_init();
     timer_init();
     gic_init(cpu);
-    fp_init_cpu(cpu);
 }
 
 /* ---- Report ---- */

@@ -2,6 +2,7 @@
 #include "arch/arch.h"
 #include "exceptions.h"
 #include "offsets.h"
+#include "vec_layout.h"
 
 _Static_assert(offsetof(struct vcpu, arch) == 0, "assembly takes a struct vcpu * for both");
 _Static_assert(offsetof(struct arch_vcpu, x) == VCPU_X, "offsets.h");
@@ -15,3 +16,6 @@ _Static_assert(offsetof(struct crash_frame, x) == CRASH_X, "offsets.h");
 _Static_assert(offsetof(struct crash_frame, sp) == CRASH_SP, "offsets.h");
 _Static_assert(offsetof(struct crash_frame, pc) == CRASH_PC, "offsets.h");
 _Static_assert(sizeof(struct crash_frame) == CRASH_BYTES, "offsets.h");
+_Static_assert(offsetof(struct vec_header, fpsr) == VEC_STATUS_OFFSET, "offsets.h");
+_Static_assert(offsetof(struct vec_header, fpcr) == VEC_STATUS_OFFSET + 4, "offsets.h");
+_Static_assert(VEC_SVE == VEC_FORM_SVE, "offsets.h");

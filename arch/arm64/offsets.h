@@ -11,7 +11,13 @@
 #define VCPU_PSTATE 256
 #define VCPU_ESR    264
 #define VCPU_EL1    272
-#define VCPU_EL1_N  24
+#define VCPU_EL1_N  25
+
+/* An FP image (vec_layout.h). */
+#define VEC_STATUS_OFFSET 8 /* FPSR, FPCR */
+#define VEC_V_OFFSET      16
+#define VEC_Z_OFFSET      64
+#define VEC_FORM_SVE      1
 
 #define CRASH_X     0 /* struct crash_frame: x[31] */
 #define CRASH_SP    248

@@ -11,32 +11,42 @@
 #include "sysreg.h"
 #include "vec_layout.h"
 
-#define FPSR_PATTERN 0x0800001full         /* QC and the exceptions but IDC */
-#define FPCR_PATTERN (0x00c00000ull << 32) /* round towards zero */
-#define IMAGE_WORDS  (VEC_VL_MAX * 34 / 8 + VEC_VL_MAX * 1 / 8)
+#define FPSR_PATTERN 0x0800001fu /* QC and the exceptions but IDC */
+#define FPCR_PATTERN 0x00c00000u /* round towards zero */
+#define IMAGE_WORDS  ((VEC_Z_OFFSET + 35 * VEC_VL_MAX) / 8)
 
-/* Z, then P and FFR right behind. */
 static u64 out[IMAGE_WORDS] ALIGNED(64), back[IMAGE_WORDS] ALIGNED(64);
 static u64 scratch[2 * VEC_VL_MAX / 8] ALIGNED(64);
 
-static u8 *predicates(u64 *image, u32 vl)
+static u8 *ffr(u64 *image, u32 vl)
 {
-    return (u8 *)image + 32 * vl;
+    return (u8 *)image + vec_p_offset(vl) + 16 * (vl / 8);
+}
+
+static void set_header(enum vec_form form, u32 vl, u32 fpsr, u32 fpcr)
+{
+    struct vec_header header = {form, vl, fpsr, fpcr};
+
+    memcpy(out, &header, sizeof(header));
 }
 
 /* Different in every word; FFR is ones and then zeroes, as the architecture wants it (WRFFR). */
-static void fill(u32 vl)
+static void fill(enum vec_form form, u32 vl)
 {
     u64 state = 0x9e3779b97f4a7c15ull * (vl + 1);
 
-    for (u32 i = 0; i < IMAGE_WORDS; i++) {
+    for (u32 i = 0; i < vec_bytes(form, vl) / 8; i++) {
         state ^= state << 13, state ^= state >> 7, state ^= state << 17;
         out[i] = state;
         back[i] = 0;
     }
-    u8 *ffr = predicates(out, vl) + 16 * (vl / 8);
-    memset(ffr, 0, vl / 8);
-    memset(ffr, 0xff, vl / 16);
+    memset((u8 *)out + sizeof(struct vec_header), 0,
+           form == VEC_SVE ? VEC_Z_OFFSET - sizeof(struct vec_header) : 0);
+    set_header(form, form == VEC_SVE ? vl : 0, FPSR_PATTERN, FPCR_PATTERN);
+    if (form == VEC_SVE) {
+        memset(ffr(out, vl), 0, vl / 8);
+        memset(ffr(out, vl), 0xff, vl / 16);
+    }
 }
 
 static bool failed(char *why, size_t n, const char *what, u32 vl)
@@ -56,21 +66,14 @@ static bool is_scrubbed(void)
            fp_move_status() == 0;
 }
 
-static bool status_round_trip(void)
-{
-    fp_move_status_set(FPCR_PATTERN | FPSR_PATTERN);
-    return fp_move_status() == (FPCR_PATTERN | FPSR_PATTERN);
-}
-
 static bool fpsimd_round_trip(char *why, size_t n)
 {
-    fill(VEC_VL_MIN);
+    fill(VEC_FPSIMD, 0);
+    fp_move_scrub_v();
     fp_move_load_v(out);
     fp_move_save_v(back);
-    if (memcmp(out, back, VEC_V_BYTES) != 0)
-        return failed(why, n, "V0-V31 as they were saved", VEC_VL_MIN);
-    if (!status_round_trip())
-        return failed(why, n, "FPSR and FPCR as they were written", VEC_VL_MIN);
+    if (memcmp(out, back, vec_bytes(VEC_FPSIMD, 0)) != 0)
+        return failed(why, n, "V0-V31, FPSR and FPCR as they were saved", VEC_VL_MIN);
     fp_move_scrub_v();
     if (fp_move_any_v(scratch) || fp_move_status())
         return failed(why, n, "zeroes after a scrub", VEC_VL_MIN);
@@ -81,13 +84,11 @@ static bool sve_round_trip(u32 vl, char *why, size_t n)
 {
     if (fp_move_rdvl() != vl)
         return failed(why, n, "the vector length that was set", vl);
-    fill(vl);
-    fp_move_load_z(out, predicates(out, vl));
-    fp_move_save_z(back, predicates(back, vl));
-    if (memcmp(out, back, 32 * vl + 17 * (vl / 8)) != 0)
-        return failed(why, n, "Z, P and FFR as they were saved", vl);
-    if (!status_round_trip())
-        return failed(why, n, "FPSR and FPCR as they were written", vl);
+    fill(VEC_SVE, vl);
+    fp_move_load_z(out);
+    fp_move_save_z(back);
+    if (memcmp(out, back, vec_bytes(VEC_SVE, vl)) != 0)
+        return failed(why, n, "Z, P, FFR, FPSR and FPCR as they were saved", vl);
     fp_move_scrub_v();
     fp_move_scrub_p();
     if (!is_scrubbed())
@@ -95,21 +96,27 @@ static bool sve_round_trip(u32 vl, char *why, size_t n)
     return true;
 }
 
-/* One bit set in the byte at `offset` of an image that is otherwise zero: seen by the detector? */
+/* One bit set in the byte at `offset` of Z, P and FFR that are otherwise zero: does the detector
+ * say so, and leave every register as it was? */
 static bool notices(u32 vl, u32 offset, bool want)
 {
-    memset(out, 0, sizeof(out));
-    ((u8 *)out)[offset] = 1;
-    fp_move_load_z(out, predicates(out, vl));
+    u8 *at = (u8 *)out + VEC_Z_OFFSET + offset;
+
+    *at = 1;
+    fp_move_load_z(out);
     bool seen = fp_move_uppers(scratch) != 0;
-    fp_move_save_z(back, predicates(back, vl));
-    return seen == want && memcmp(out, back, 32 * vl + 17 * (vl / 8)) == 0;
+    fp_move_save_z(back);
+    bool same = memcmp(out, back, vec_bytes(VEC_SVE, vl)) == 0;
+    *at = 0;
+    return seen == want && same;
 }
 
-/* At the longest length: first and last upper byte of a first, a middle and a last register, P,
- * FFR; and V parts are not seen. The detector must leave every register as it was. */
+/* At the longest length: the first and the last byte above bit 127 of each Z, each P, and FFR are
+ * seen; what is in V alone is not. */
 static bool detector(u32 vl, char *why, size_t n)
 {
+    memset(out, 0, sizeof(out));
+    set_header(VEC_SVE, vl, 0, 0);
     bool good = notices(vl, 0, false) && notices(vl, 31 * vl + 15, false);
 
     for (u32 z = 0; good && z < 32 && vl > VEC_VL_MIN; z++)

@@ -152,11 +152,6 @@ enum esr_ec {
 #define PSTATE_NZCV (15ull << 28)
 
 /* The guest's CPACR_EL1 and ZCR_EL1. ZCR needs CPTR_EL2.TZ / ZEN open, and an ISB after that. */
-static inline u64 guest_cpacr(void)
-{
-    return features.e2h ? sysreg_read(CPACR_EL12) : sysreg_read(cpacr_el1);
-}
-
 static inline void guest_cpacr_set(u64 value)
 {
     if (features.e2h)

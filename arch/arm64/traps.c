@@ -101,31 +101,31 @@ static enum vcpu_event unexpected(struct vcpu *v, u64 esr)
     return VCPU_VM_ENDED;
 }
 
-static enum vcpu_event fp_unit_trap(struct vcpu *v, u64 esr, fp_units units)
+/* By the short way of vectors.S: 0 means run the instruction again. */
+u64 guest_fp_exit(struct vcpu *v, u64 ec)
 {
-    switch (fp_trap(v, units)) {
-    case FP_TRAP_RETRY:
+    v->stats.exits++;
+    enum fp_trap_result result = fp_trap(v, ec == EC_SVE ? FP_UNIT_SVE : FP_UNIT_FPSIMD);
+    if (likely(result == FP_TRAP_RETRY))
+        fp_enter(v, &v->fp);
+    return result;
+}
+_Static_assert(FP_TRAP_RETRY == 0, "vectors.S tests for it");
+
+/* `result` is not FP_TRAP_RETRY, and the exit is complete now. */
+u64 guest_fp_failed(struct vcpu *v, enum fp_trap_result result)
+{
+    if (result == FP_TRAP_REFUSED) {
+        inject_undefined(v);
+        fp_enter(v, &v->fp);
         return VCPU_RESUME;
-    case FP_TRAP_REFUSED:
-        return undefined(v, esr);
-    case FP_TRAP_NO_MEMORY:
+    }
+    if (result == FP_TRAP_NO_MEMORY) {
         vcpu_crash(v, "no memory for its FP save area: give the VMs less memory");
         return VCPU_VM_ENDED;
-    case FP_TRAP_NOT_OURS:
-        break;
     }
     /* The guest's own traps (CPACR_EL1) go to its EL1 and never come here. */
-    return unexpected(v, esr);
-}
-
-static enum vcpu_event fpsimd_trap(struct vcpu *v, u64 esr)
-{
-    return fp_unit_trap(v, esr, FP_UNIT_FPSIMD);
-}
-
-static enum vcpu_event sve_trap(struct vcpu *v, u64 esr)
-{
-    return fp_unit_trap(v, esr, FP_UNIT_SVE);
+    return unexpected(v, v->arch.esr);
 }
 
 /* WFI and WFE: no interrupt will come, so somebody else may as well run. */
@@ -136,11 +136,9 @@ static enum vcpu_event wait_trap(struct vcpu *v, u64 esr)
     return VCPU_YIELDED;
 }
 
-/* An empty class is `unexpected`. */
+/* An empty class is `unexpected`. EC_FP and EC_SVE do not come this way. */
 static enum vcpu_event (*const handlers[64])(struct vcpu *, u64) = {
     [EC_WFX] = wait_trap,
-    [EC_FP] = fpsimd_trap,
-    [EC_SVE] = sve_trap,
     [EC_SME] = undefined,
     [EC_PAUTH] = undefined,
     [EC_LS64] = undefined,

@@ -1,27 +1,6 @@
 /* The layout of FP images: sizes and copies, nothing of the machine. */
 #include "vec_layout.h"
 
-size_t vec_bytes(enum vec_form form, u32 vl)
-{
-    if (form == VEC_FPSIMD)
-        return VEC_V_OFFSET + VEC_V_BYTES;
-    return vec_p_offset(vl) + 17u * (vl / 8);
-}
-
-size_t vec_p_offset(u32 vl)
-{
-    return VEC_Z_OFFSET + (size_t)32 * vl;
-}
-
-size_t vec_moved(enum vec_form form, u32 vl)
-{
-    size_t status = sizeof(u64); /* FPSR and FPCR, 32 bits each */
-
-    if (form == VEC_FPSIMD)
-        return VEC_V_BYTES + status;
-    return (size_t)32 * vl + 17u * (vl / 8) + status;
-}
-
 void vec_relayout(const void *from, void *to)
 {
     struct vec_header header;

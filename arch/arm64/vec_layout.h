@@ -13,31 +13,48 @@
 #define FERMATA_VEC_LAYOUT_H
 
 #include "hv/base.h"
+#include "offsets.h"
 
 enum vec_form { VEC_FPSIMD, VEC_SVE };
 
 struct vec_header {
     u32 form; /* enum vec_form */
     u32 vl;   /* of the SVE form, bytes */
-    u64 fpsr_fpcr;
+    u32 fpsr;
+    u32 fpcr;
 };
 
-#define VEC_V_OFFSET 16u /* V0 of the FPSIMD form: right behind the header, 16-byte aligned */
-#define VEC_Z_OFFSET 64u /* Z0 of the SVE form: on a cache line */
-#define VEC_VL_MIN   16u
-#define VEC_VL_MAX   256u
-#define VEC_V_BYTES  512u
+/* offsets.h: VEC_V_OFFSET, V0 of the FPSIMD form, right behind the header and 16-byte aligned;
+ * VEC_Z_OFFSET, Z0 of the SVE form, on a cache line. */
+#define VEC_VL_MIN  16u
+#define VEC_VL_MAX  256u
+#define VEC_V_BYTES 512u
+
+#define VEC_STATUS_BYTES 8u /* FPSR and FPCR */
 
 _Static_assert(sizeof(struct vec_header) == VEC_V_OFFSET, "V registers follow the header");
 
-/* What an area must hold for a form at `vl` bytes of vector length (ignored for FPSIMD). */
-size_t vec_bytes(enum vec_form form, u32 vl);
-
 /* Where P0 lies in the SVE form; P registers are vl / 8 bytes each, FFR is the 17th. */
-size_t vec_p_offset(u32 vl);
+static inline size_t vec_p_offset(u32 vl)
+{
+    return VEC_Z_OFFSET + (size_t)32 * vl;
+}
+
+/* What an area must hold for a form at `vl` bytes of vector length (ignored for FPSIMD). */
+static inline size_t vec_bytes(enum vec_form form, u32 vl)
+{
+    if (form == VEC_FPSIMD)
+        return VEC_V_OFFSET + VEC_V_BYTES;
+    return vec_p_offset(vl) + 17u * (vl / 8);
+}
 
 /* Bytes that a load or a save of the form moves between registers and memory, FPSR and FPCR too. */
-size_t vec_moved(enum vec_form form, u32 vl);
+static inline size_t vec_moved(enum vec_form form, u32 vl)
+{
+    if (form == VEC_FPSIMD)
+        return VEC_V_BYTES + VEC_STATUS_BYTES;
+    return (size_t)32 * vl + 17u * (vl / 8) + VEC_STATUS_BYTES;
+}
 
 /* Copies the image in `from` to `to`, which is zeroed and at least as large as the image. */
 void vec_relayout(const void *from, void *to);

@@ -50,27 +50,19 @@ guest_enter:
     dsb     nsh             /* no speculation past ERET */
     isb
 
-/* Called with the guest's X0, X1 pushed and x0 = vcpu; \handler(vcpu) returns an event. */
-    .macro guest_exit handler
-    stp     x2, x3, [x0, #VCPU_X + 16]
-    stp     x4, x5, [x0, #VCPU_X + 32]
-    stp     x6, x7, [x0, #VCPU_X + 48]
-    stp     x8, x9, [x0, #VCPU_X + 64]
-    stp     x10, x11, [x0, #VCPU_X + 80]
-    stp     x12, x13, [x0, #VCPU_X + 96]
-    stp     x14, x15, [x0, #VCPU_X + 112]
-    stp     x16, x17, [x0, #VCPU_X + 128]
-    stp     x18, x19, [x0, #VCPU_X + 144]
+/*
+ * The rest of an exit, after the caller-saved registers are in the vcpu (x0): what only a handler
+ * that looks at them, or a switch, needs. Then \handler(vcpu) returns an event.
+ */
+    .macro full_exit handler
     stp     x20, x21, [x0, #VCPU_X + 160]
     stp     x22, x23, [x0, #VCPU_X + 176]
     stp     x24, x25, [x0, #VCPU_X + 192]
     stp     x26, x27, [x0, #VCPU_X + 208]
     stp     x28, x29, [x0, #VCPU_X + 224]
-    ldp     x2, x3, [sp], #16
     mrs     x4, elr_el2
     mrs     x5, spsr_el2
     mrs     x6, esr_el2
-    stp     x2, x3, [x0, #VCPU_X]
     stp     x30, x4, [x0, #VCPU_X30]
     stp     x5, x6, [x0, #VCPU_PSTATE]
     add     x29, sp, #16    /* the frame of vcpu_enter: backtraces go on there */
@@ -82,14 +74,62 @@ guest_enter:
     b       guest_leave
     .endm
 
+    .macro save_rest_of_caller_saved
+    stp     x4, x5, [x0, #VCPU_X + 32]
+    stp     x6, x7, [x0, #VCPU_X + 48]
+    stp     x8, x9, [x0, #VCPU_X + 64]
+    stp     x10, x11, [x0, #VCPU_X + 80]
+    stp     x12, x13, [x0, #VCPU_X + 96]
+    stp     x14, x15, [x0, #VCPU_X + 112]
+    stp     x16, x17, [x0, #VCPU_X + 128]
+    stp     x18, x19, [x0, #VCPU_X + 144]
+    .endm
+
+/*
+ * A closed gate is the exit that laziness adds, so it is the shortest: the handler is C and keeps
+ * X19-X29 itself, and ELR_EL2 and SPSR_EL2 are still right when the instruction is run again. If it
+ * is not, the exit is completed as any other.
+ */
 guest_sync:
-    guest_exit guest_sync_exit
+    save_rest_of_caller_saved
+    mrs     x1, esr_el2
+    lsr     x1, x1, #26
+    cmp     x1, #0x07               /* EC_FP */
+    ccmp    x1, #0x19, #4, ne       /* EC_SVE */
+    b.ne    1f
+    str     x30, [x0, #VCPU_X30]
+    bl      guest_fp_exit
+    mov     x1, x0
+    ldr     x0, [sp]
+    cbnz    x1, 2f
+    ldp     x2, x3, [x0, #VCPU_X + 16]
+    ldp     x4, x5, [x0, #VCPU_X + 32]
+    ldp     x6, x7, [x0, #VCPU_X + 48]
+    ldp     x8, x9, [x0, #VCPU_X + 64]
+    ldp     x10, x11, [x0, #VCPU_X + 80]
+    ldp     x12, x13, [x0, #VCPU_X + 96]
+    ldp     x14, x15, [x0, #VCPU_X + 112]
+    ldp     x16, x17, [x0, #VCPU_X + 128]
+    ldr     x18, [x0, #VCPU_X + 144]
+    ldr     x30, [x0, #VCPU_X30]
+    ldp     x0, x1, [x0, #VCPU_X]
+    eret
+    dsb     nsh
+    isb
+
+1:  full_exit guest_sync_exit
+
+/* x1 = what fp_trap() said. */
+2:  ldr     x30, [x0, #VCPU_X30]
+    full_exit guest_fp_failed
 
 guest_irq:
-    guest_exit guest_irq_exit
+    save_rest_of_caller_saved
+    full_exit guest_irq_exit
 
 guest_serror:
-    guest_exit guest_serror_exit
+    save_rest_of_caller_saved
+    full_exit guest_serror_exit
 
 /* x1 = the event. */
 guest_leave:
@@ -109,6 +149,9 @@ guest_leave:
     .balign 128
     stp     x0, x1, [sp, #-16]!
     ldr     x0, [sp, #16]
+    stp     x2, x3, [x0, #VCPU_X + 16]
+    ldp     x2, x3, [sp], #16
+    stp     x2, x3, [x0, #VCPU_X]
     b       \target
     .endm
 
@@ -188,6 +231,16 @@ crash_common:
     stp     x2, x3, [x0, #VCPU_EL1 + 16 * \slot]
     .endm
 
+    .macro move_out_last a
+    mrs     x2, \a
+    str     x2, [x0, #VCPU_EL1 + 8 * (VCPU_EL1_N - 1)]
+    .endm
+
+    .macro move_in_last a
+    ldr     x2, [x0, #VCPU_EL1 + 8 * (VCPU_EL1_N - 1)]
+    msr     \a, x2
+    .endm
+
     .macro move_in a, b, slot
     ldp     x2, x3, [x0, #VCPU_EL1 + 16 * \slot]
     msr     \a, x2
@@ -209,6 +262,7 @@ crash_common:
     \move   sp_el1, par_el1, 9
     \move   tpidr_el1, tpidr_el0, 10
     \move   tpidrro_el0, csselr_el1, 11
+    \move\()_last S3_\o\()_C1_C0_2                        /* CPACR */
     ret
     .endm
 
