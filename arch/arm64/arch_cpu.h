@@ -7,6 +7,9 @@
 struct pcpu;
 struct vcpu;
 
+/* For functions declared elsewhere without static, and what they use: never out of line. */
+#define ARCH_INLINE extern inline __attribute__((gnu_inline, always_inline))
+
 struct arch_pcpu {
     u64 cptr[4]; /* CPTR_EL2 by the units (FP_UNIT_*) that are open */
     u32 open;    /* which of them CPTR_EL2 holds */
@@ -16,7 +19,7 @@ struct arch_pcpu {
 };
 
 /* The struct pcpu of the CPU that asks: TPIDR_EL2, set by arch_init(). */
-static inline struct pcpu *arch_this_cpu(void)
+ARCH_INLINE struct pcpu *arch_this_cpu(void)
 {
     struct pcpu *cpu;
     __asm__ volatile("mrs %0, tpidr_el2" : "=r"(cpu));

@@ -7,11 +7,18 @@
 
 /* The self-test found an instruction that a closed gate lets through: contexts are loaded eagerly.
  */
-extern bool fp_gate_incomplete;
+extern bool fp_gate_incomplete __attribute__((visibility("hidden")));
 
 /* Finds the gate's values, and everything goes to INIT at the machine's longest vectors: what the
  * firmware left is no guest's. */
 void fp_init_cpu(struct pcpu *cpu);
+
+/* The control state of a fresh context. */
+void fp_init_context(struct arch_fp *arch, const struct arch_fp_config *config);
+
+/* The eager control state of SME machines without FEAT_FGT: features.sme_storage. */
+void fp_storage_in(const struct vcpu *v);
+void fp_storage_out(struct vcpu *v);
 
 /* Opens the gate for exactly `units` on this CPU and synchronises, so that EL2 itself may use them.
  */

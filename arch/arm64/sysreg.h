@@ -9,6 +9,7 @@
 #define FERMATA_SYSREG_H
 
 #include "hv/base.h"
+#include "arch_cpu.h"
 #include "features.h"
 
 #define SYSREG_STR_(x) #x
@@ -160,12 +161,12 @@ static inline void guest_cpacr_set(u64 value)
         sysreg_write(cpacr_el1, value);
 }
 
-static inline u64 guest_zcr(void)
+ARCH_INLINE u64 guest_zcr(void)
 {
     return features.e2h ? sysreg_read(ZCR_EL12) : sysreg_read(ZCR_EL1);
 }
 
-static inline void guest_zcr_set(u64 value)
+ARCH_INLINE void guest_zcr_set(u64 value)
 {
     if (features.e2h)
         sysreg_write(ZCR_EL12, value);

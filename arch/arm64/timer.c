@@ -3,32 +3,9 @@
 #include "sysreg.h"
 #include "timer.h"
 
-#define CTL_ENABLE BIT(0)
-
-u64 arch_ticks(void)
-{
-    isb(); /* a counter read may be early otherwise (D11.1.2) */
-    return sysreg_read(cntpct_el0);
-}
-
 u64 arch_ticks_per_second(void)
 {
     return sysreg_read(cntfrq_el0);
-}
-
-/* For statistics of a few instructions' length: no ISB, which would cost more than it tells. */
-u64 arch_cycles(void)
-{
-    return sysreg_read(cntpct_el0);
-}
-
-void arch_timer_set(struct pcpu *cpu, u64 ticks)
-{
-    u64 now = sysreg_read(cntpct_el0);
-
-    (void)cpu;
-    sysreg_write(cnthp_cval_el2, now + ticks < now ? ~0ull : now + ticks);
-    sysreg_write(cnthp_ctl_el2, CTL_ENABLE);
 }
 
 void timer_stop(void)

@@ -101,11 +101,13 @@ static enum vcpu_event unexpected(struct vcpu *v, u64 esr)
     return VCPU_VM_ENDED;
 }
 
+_Static_assert(FP_UNIT_SVE == FP_UNIT_FPSIMD << 1, "guest_fp_exit");
+
 /* By the short way of vectors.S: 0 means run the instruction again. */
 u64 guest_fp_exit(struct vcpu *v, u64 ec)
 {
     v->stats.exits++;
-    enum fp_trap_result result = fp_trap(v, ec == EC_SVE ? FP_UNIT_SVE : FP_UNIT_FPSIMD);
+    enum fp_trap_result result = fp_trap(v, FP_UNIT_FPSIMD << (ec == EC_SVE));
     if (likely(result == FP_TRAP_RETRY))
         fp_enter(v, &v->fp);
     return result;

@@ -22,24 +22,14 @@ void arch_vcpu_init(struct vcpu *v)
     };
     fp_init(v, vm->arch.fp.units, vm->config->policy == BOOT_POLICY_EAGER ? FP_EAGER : FP_LAZY);
     v->fp.stats = stats;
-    v->fp.arch = (struct arch_fp){.sve_vl = vm->arch.fp.sve_vl};
-}
-
-void arch_vcpu_switch_out(struct vcpu *v)
-{
-    if (features.ras)
-        v->arch.vdisr = sysreg_read(VDISR_EL2);
-    if (features.e2h)
-        el1_save_vhe(v);
-    else
-        el1_save(v);
+    fp_init_context(&v->fp.arch, &vm->arch.fp);
 }
 
 /*
  * vCPUs of one VM share a VMID, but each may use the same ASID for tables of its own: what the TLB
  * holds of a sibling must not be met.
  */
-static void forget_sibling(struct arch_vm *vm, u32 id)
+void vcpu_forget_sibling(struct arch_vm *vm, u32 id)
 {
     if (vm->last_vcpu != LAST_VCPU_NONE) {
         isb();
@@ -47,23 +37,6 @@ static void forget_sibling(struct arch_vm *vm, u32 id)
         dsb(nsh);
     }
     vm->last_vcpu = id;
-}
-
-/* No ISB at the end: the ERET into the guest is one. */
-void arch_vcpu_switch_in(struct vcpu *v)
-{
-    struct arch_vm *vm = &v->vm->arch;
-
-    sysreg_write(vttbr_el2, vm->vttbr);
-    sysreg_write(vmpidr_el2, v->arch.vmpidr);
-    if (vm->last_vcpu != v->id)
-        forget_sibling(vm, v->id);
-    if (features.ras)
-        sysreg_write(VDISR_EL2, v->arch.vdisr);
-    if (features.e2h)
-        el1_load_vhe(v);
-    else
-        el1_load(v);
 }
 
 enum vcpu_event arch_vcpu_run(struct vcpu *v)

@@ -30,7 +30,9 @@ struct vec_header {
 #define VEC_VL_MAX  256u
 #define VEC_V_BYTES 512u
 
-#define VEC_STATUS_BYTES 8u /* FPSR and FPCR */
+#define VEC_STATUS_BYTES  8u /* FPSR and FPCR */
+#define VEC_V_IMAGE_BYTES (VEC_V_OFFSET + VEC_V_BYTES)
+#define VEC_V_MOVED       (VEC_V_BYTES + VEC_STATUS_BYTES)
 
 _Static_assert(sizeof(struct vec_header) == VEC_V_OFFSET, "V registers follow the header");
 
@@ -44,7 +46,7 @@ static inline size_t vec_p_offset(u32 vl)
 static inline size_t vec_bytes(enum vec_form form, u32 vl)
 {
     if (form == VEC_FPSIMD)
-        return VEC_V_OFFSET + VEC_V_BYTES;
+        return VEC_V_IMAGE_BYTES;
     return vec_p_offset(vl) + 17u * (vl / 8);
 }
 
@@ -52,7 +54,7 @@ static inline size_t vec_bytes(enum vec_form form, u32 vl)
 static inline size_t vec_moved(enum vec_form form, u32 vl)
 {
     if (form == VEC_FPSIMD)
-        return VEC_V_BYTES + VEC_STATUS_BYTES;
+        return VEC_V_MOVED;
     return (size_t)32 * vl + 17u * (vl / 8) + VEC_STATUS_BYTES;
 }
 
