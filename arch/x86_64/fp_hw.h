@@ -20,7 +20,7 @@ struct xsave_image;
 extern const struct xsave_image fp_init_image;
 
 /* Recomputes what the movers go by (mask, bytes, slow) after xcr0, xcr0_ever or code32 changed. */
-void fp_plan(struct fp_ctx *fp);
+void fp_plan(struct fp_ctx *ctx);
 
 /* The registers of `mask` to INIT, under an XCR0 that has them. */
 void fp_hw_scrub(u32 mask);

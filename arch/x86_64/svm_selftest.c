@@ -47,10 +47,11 @@ struct class
 CODE(x87)
 CODE(fnstcw)
 CODE(fwait)
-CODE(mmx) CODE(emms) CODE(sse) CODE(sse_int) CODE(ldmxcsr) CODE(fxsave) CODE(fxrstor) CODE(avx)
-    CODE(xsave) CODE(xsaveopt) CODE(xrstor) CODE(xgetbv) CODE(xgetbv1) CODE(xsetbv) CODE(read_cr0)
-        CODE(smsw) CODE(read_cr4) CODE(write_cr0) CODE(clts) CODE(lmsw) CODE(write_cr4) CODE(cpuid)
-            CODE(rdmsr) CODE(wrmsr) CODE(rdtscp) CODE(io)
+CODE(mmx)
+CODE(emms) CODE(sse) CODE(sse_int) CODE(ldmxcsr) CODE(fxsave) CODE(fxrstor) CODE(avx) CODE(xsave)
+    CODE(xsaveopt) CODE(xrstor) CODE(xgetbv) CODE(xgetbv1) CODE(xsetbv) CODE(read_cr0) CODE(smsw)
+        CODE(read_cr4) CODE(write_cr0) CODE(clts) CODE(lmsw) CODE(write_cr4) CODE(cpuid) CODE(rdmsr)
+            CODE(wrmsr) CODE(rdtscp) CODE(io)
 
 #define DONE SVM_EXIT_VMMCALL
 
