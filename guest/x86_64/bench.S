@@ -41,4 +41,18 @@
     LOOP bench_vmmcall_sse, "addps %xmm1, %xmm0; vmmcall"
     LOOP bench_vmmcall_avx, "addps %xmm1, %xmm0; vaddps %ymm1, %ymm0, %ymm0; vmmcall"
     LOOP bench_moves, "xsaveopt64 (%rdi); xrstor64 (%rdi)"
+
+    /* Every general register but RSP to memory and back: what a world switch cannot do without. */
+    .macro EACH_GPR to:req
+    .set slot, 0
+    .irp reg, rax, rcx, rdx, rbx, rbp, rsi, r8, r9, r10, r11, r12, r13, r14, r15, rdi
+    .if \to
+    mov %\reg, slot(%rdi)
+    .else
+    mov slot(%rdi), %\reg
+    .endif
+    .set slot, slot + 8
+    .endr
+    .endm
+    LOOP bench_moves_none, "EACH_GPR 1; EACH_GPR 0"
     LOOP bench_cpuid, "xor %eax, %eax; push %rbx; cpuid; pop %rbx"

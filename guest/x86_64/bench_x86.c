@@ -15,6 +15,7 @@ u64 bench_vmmcall(u64 turns, void *memory, u64 function);
 u64 bench_vmmcall_sse(u64 turns, void *memory, u64 function);
 u64 bench_vmmcall_avx(u64 turns, void *memory, u64 function);
 u64 bench_moves(u64 turns, void *memory, u64 function);
+u64 bench_moves_none(u64 turns, void *memory, u64 function);
 u64 bench_cpuid(u64 turns, void *memory, u64 function);
 
 static ALIGNED(64) u8 area[XSAVE_MAX];
@@ -41,7 +42,7 @@ static u64 cost(loop_fn loop, u64 function, u64 empty)
 }
 
 /* One way: both vCPUs run the same loop, so a turn is two loop bodies and two switches. */
-static u64 bench_switch(const char *name, loop_fn loop, u64 empty)
+static void bench_switch(const char *name, loop_fn loop, u64 empty)
 {
     struct bench_counts before, after;
     u64 switches, median;
@@ -56,17 +57,15 @@ static u64 bench_switch(const char *name, loop_fn loop, u64 empty)
     switches = stat(FERMATA_STAT_SWITCHES) - switches;
     partner_stop = true;
     cpu_wait(1);
-    u64 value = median > 2 * empty ? (median - 2 * empty + TURNS) / (2 * TURNS) : 0;
-    bench_report(name, value);
+    bench_report(name, median > 2 * empty ? (median - 2 * empty + TURNS) / (2 * TURNS) : 0);
     bench_counts_report(name, &before, &after, (u64)BATCHES * TURNS);
     ok(switches >= (u64)BATCHES * TURNS * 9 / 10, "%s: every yield was a switch (%lu)", name,
        (unsigned long)switches);
-    return value;
 }
 
 void scenario_bench(void)
 {
-    u64 empty, plain, sse;
+    u64 empty;
 
     if (!on_fermata) {
         skip("no hypervisor", "benchmarks");
@@ -76,6 +75,7 @@ void scenario_bench(void)
     bench_report("empty-loop-turn-x100", empty);
     bench_report("hypercall", cost(bench_vmmcall, FERMATA_HC_VERSION, empty));
     bench_report("cpuid-exit", cost(bench_cpuid, 0, empty));
+    bench_report("moves-nofp", cost(bench_moves_none, 0, empty));
     ok(true, "null hypercall measured");
     if (cpus_start() < 2) {
         skip("needs two vCPUs", "switches");
@@ -85,19 +85,16 @@ void scenario_bench(void)
      * go cold. */
     for (u32 i = 0; i < 100; i++)
         yield();
-    plain = bench_switch("switch-nofp", bench_vmmcall, empty);
+    bench_switch("switch-nofp", bench_vmmcall, empty);
     fp_first();
-    sse = bench_switch("switch-sse", bench_vmmcall_sse, empty);
-    bench_report("switch-sse-added", sse > plain ? sse - plain : 0);
-    if (features.avx) {
-        u64 avx = bench_switch("switch-avx", bench_vmmcall_avx, empty);
-        bench_report("switch-avx-added", avx > plain ? avx - plain : 0);
-    }
+    bench_switch("switch-sse", bench_vmmcall_sse, empty);
+    if (features.avx)
+        bench_switch("switch-avx", bench_vmmcall_avx, empty);
     /* The bare minimum: the moves alone, one save and one load. */
     if (!features.xsaveopt)
         return;
     fp_xsave(area, ~0ull);
-    bench_report("bare-sse", cost(bench_moves, XCR0_X87 | XCR0_SSE, empty));
+    bench_report("moves-sse", cost(bench_moves, XCR0_X87 | XCR0_SSE, empty));
     if (features.avx)
-        bench_report("bare-avx", cost(bench_moves, XCR0_X87 | XCR0_SSE | XCR0_AVX, empty));
+        bench_report("moves-avx", cost(bench_moves, XCR0_X87 | XCR0_SSE | XCR0_AVX, empty));
 }
