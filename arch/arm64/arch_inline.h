@@ -135,10 +135,8 @@ ARCH_INLINE size_t arch_fp_save(struct fp_ctx *fp)
     DEBUG_CHECK(arch_this_cpu()->arch.open == fp->live);
     if (fp->live & FP_UNIT_SVE) {
         fp->arch.zcr_el1 = guest_zcr();
-        if (fp_move_uppers((u8 *)fp->area.base + VEC_Z_OFFSET)) {
-            fp_move_save_z(fp->area.base);
-            return fp->arch.sve_moved;
-        }
+        bool full = fp_move_save_sve(fp->area.base, VEC_SVE_HEADER(fp->arch.sve_vl));
+        return full ? fp->arch.sve_moved : VEC_V_MOVED;
     }
     fp_move_save_v(fp->area.base);
     return VEC_V_MOVED;
@@ -152,9 +150,10 @@ ARCH_INLINE void arch_fp_scrub(const struct fp_ctx *fp, fp_units units)
 {
     (void)fp;
     DEBUG_CHECK(arch_this_cpu()->arch.open == units);
-    fp_move_scrub_v();
     if (units & FP_UNIT_SVE)
-        fp_move_scrub_p();
+        fp_move_scrub_z();
+    else
+        fp_move_scrub_v();
 }
 
 /* ---- FP: control state that no gate covers ---- */

@@ -54,9 +54,10 @@ void fp_init_cpu(struct pcpu *cpu)
     if (features.sve) {
         cpu->arch.vl = 0;
         fp_set_vl(cpu, features.sve_vl);
-        fp_move_scrub_p();
+        fp_move_scrub_z();
+    } else {
+        fp_move_scrub_v();
     }
-    fp_move_scrub_v();
     fp_open(cpu, 0);
 }
 

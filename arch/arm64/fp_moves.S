@@ -45,6 +45,7 @@ function fp_move_save_v
     mrs     x3, fpcr
     str     xzr, [x0]               /* form VEC_FPSIMD, vl 0 */
     stp     w2, w3, [x0, #VEC_STATUS_OFFSET]
+    mov     w0, #0
     ret
 
 /* FPCR is 0 here and nearly always in the image: a write of it can be slow. */
@@ -58,67 +59,78 @@ function fp_move_load_v
 1:  ret
 
     .macro str_z n
-    str     z\n, [x1, #\n, mul vl]
+    str     z\n, [x0, #\n + VEC_P_VECTORS, mul vl]
     .endm
     .macro ldr_z n
-    ldr     z\n, [x1, #\n, mul vl]
+    ldr     z\n, [x0, #\n + VEC_P_VECTORS, mul vl]
     .endm
     .macro str_p n
-    str     p\n, [x2, #\n, mul vl]
+    str     p\n, [x0, #\n, mul vl]
     .endm
     .macro ldr_p n
-    ldr     p\n, [x2, #\n, mul vl]
-    .endm
-
-/* x1 = Z0 of the image at x0, x2 = P0. */
-    .macro sve_pointers
-    add     x1, x0, #VEC_Z_OFFSET
-    addvl   x2, x1, #16
-    addvl   x2, x2, #16
+    ldr     p\n, [x0, #\n, mul vl]
     .endm
 
 /* FFR goes through a predicate: last when saving, first when loading, and P0 is put back. */
 function fp_move_save_z
-    sve_pointers
-    each_v  str_z
+    mrs     x2, fpsr
+    mrs     x3, fpcr
+    str     x1, [x0]                /* form VEC_SVE, vl */
+    stp     w2, w3, [x0, #VEC_STATUS_OFFSET]
+    add     x0, x0, #VEC_P_OFFSET
     each_p  str_p
     rdffr   p0.b
-    str     p0, [x2, #16, mul vl]
-    ldr     p0, [x2]
-    mov     w3, #VEC_FORM_SVE
-    rdvl    x4, #1
-    stp     w3, w4, [x0]
-    mrs     x3, fpsr
-    mrs     x4, fpcr
-    stp     w3, w4, [x0, #VEC_STATUS_OFFSET]
+    str     p0, [x0, #16, mul vl]
+    ldr     p0, [x0]
+    each_v  str_z
+    mov     w0, #1
     ret
 
+/* P0 is asked first: who uses SVE has it set nearly always. */
+function fp_move_save_sve
+    ptest   p0, p0.b
+    b.ne    fp_move_save_z
+    mov     x4, x0
+    mov     x5, x30
+    add     x0, x0, #VEC_P_OFFSET
+    bl      fp_move_uppers          /* changes X0, X2 and X3 only */
+    mov     x30, x5
+    mov     x2, x0
+    mov     x0, x4
+    cbnz    x2, fp_move_save_z
+    b       fp_move_save_v
+
 function fp_move_load_z
-    sve_pointers
-    ldp     w3, w4, [x0, #VEC_STATUS_OFFSET]
-    ldr     p0, [x2, #16, mul vl]
+    ldp     w2, w3, [x0, #VEC_STATUS_OFFSET]
+    add     x0, x0, #VEC_P_OFFSET
+    ldr     p0, [x0, #16, mul vl]
     wrffr   p0.b
     each_p  ldr_p
     each_v  ldr_z
-    msr     fpsr, x3
-    cbz     w4, 1f
-    msr     fpcr, x4
+    msr     fpsr, x2
+    cbz     w3, 1f
+    msr     fpcr, x3
 1:  ret
 
 /* Zeroes are loaded rather than moved: four registers an instruction, from one cache line. */
-function fp_move_scrub_v
+    .macro scrub_v
     adrp    x0, zeroes
     add     x0, x0, :lo12:zeroes
     all_v   ld1, [x0]
     msr     fpcr, xzr
     msr     fpsr, xzr
-    ret
+    .endm
 
     .macro zero_p n
     pfalse  p\n\().b
     .endm
 
-function fp_move_scrub_p
+function fp_move_scrub_v
+    scrub_v
+    ret
+
+function fp_move_scrub_z
+    scrub_v
     each_p  zero_p
     wrffr   p0.b
     ret

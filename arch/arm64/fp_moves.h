@@ -16,15 +16,24 @@
 void fp_move_save_v(void *image);
 void fp_move_load_v(const void *image);
 
-/* The SVE form: Z0-Z31, P0-P15, FFR, FPSR, FPCR, and its header. FPSIMD and SVE gates. */
-void fp_move_save_z(void *image);
+/*
+ * The SVE form: Z0-Z31, P0-P15, FFR, FPSR, FPCR, and its header, whose first two words (form and
+ * vl) the caller gives. FPSIMD and SVE gates.
+ */
+void fp_move_save_z(void *image, u64 form_vl);
 void fp_move_load_z(const void *image);
 
-/* V0-V31 := 0: where the SVE gate is open all of Z0-Z31. FPCR and FPSR := 0. FPSIMD gate. */
+/*
+ * What is live with SVE open, in the smallest form that holds it: the FPSIMD form if nothing is set
+ * above bit 127, in P or in FFR. True: it took the SVE form.
+ */
+bool fp_move_save_sve(void *image, u64 form_vl);
+
+/* V0-V31 := 0, FPCR and FPSR := 0. FPSIMD gate; where the SVE gate is open all of Z0-Z31. */
 void fp_move_scrub_v(void);
 
-/* P0-P15 and FFR := 0. FPSIMD and SVE gates. */
-void fp_move_scrub_p(void);
+/* Z0-Z31, P0-P15, FFR, FPCR and FPSR := 0. FPSIMD and SVE gates. */
+void fp_move_scrub_z(void);
 
 /*
  * Bits that are set above bit 127 of any Z register, in any P or in FFR: 0 means that FPSIMD may be

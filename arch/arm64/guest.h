@@ -17,7 +17,7 @@ void el1_load_vhe(const struct vcpu *v);
 
 /* Called by vectors.S after the guest's registers are in `v`. */
 u64 guest_sync_exit(struct vcpu *v);
-u64 guest_fp_exit(struct vcpu *v, u64 ec);
+void guest_fp_check(struct vcpu *v);
 u64 guest_fp_failed(struct vcpu *v, enum fp_trap_result result);
 u64 guest_irq_exit(struct vcpu *v);
 u64 guest_serror_exit(struct vcpu *v);

@@ -12,6 +12,8 @@ _Static_assert(offsetof(struct arch_vcpu, pstate) == VCPU_PSTATE, "offsets.h");
 _Static_assert(offsetof(struct arch_vcpu, esr) == VCPU_ESR, "offsets.h");
 _Static_assert(offsetof(struct arch_vcpu, el1) == VCPU_EL1, "offsets.h");
 _Static_assert(EL1_REGISTERS == VCPU_EL1_N, "el1_context in vectors.S moves them in pairs");
+_Static_assert(offsetof(struct vcpu, fp.in_sync) == VCPU_FP_IN_SYNC, "offsets.h");
+_Static_assert(offsetof(struct vcpu, stats.exits) == VCPU_EXITS, "offsets.h");
 _Static_assert(offsetof(struct crash_frame, x) == CRASH_X, "offsets.h");
 _Static_assert(offsetof(struct crash_frame, sp) == CRASH_SP, "offsets.h");
 _Static_assert(offsetof(struct crash_frame, pc) == CRASH_PC, "offsets.h");

@@ -13,14 +13,14 @@
 
 #define FPSR_PATTERN 0x0800001fu /* QC and the exceptions but IDC */
 #define FPCR_PATTERN 0x00c00000u /* round towards zero */
-#define IMAGE_WORDS  ((VEC_Z_OFFSET + 35 * VEC_VL_MAX) / 8)
+#define IMAGE_WORDS  ((VEC_P_OFFSET + 35 * VEC_VL_MAX) / 8)
 
 static u64 out[IMAGE_WORDS] ALIGNED(64), back[IMAGE_WORDS] ALIGNED(64);
 static u64 scratch[2 * VEC_VL_MAX / 8] ALIGNED(64);
 
 static u8 *ffr(u64 *image, u32 vl)
 {
-    return (u8 *)image + vec_p_offset(vl) + 16 * (vl / 8);
+    return (u8 *)image + VEC_P_OFFSET + 16 * (vl / 8);
 }
 
 static void set_header(enum vec_form form, u32 vl, u32 fpsr, u32 fpcr)
@@ -40,13 +40,12 @@ static void fill(enum vec_form form, u32 vl)
         out[i] = state;
         back[i] = 0;
     }
-    memset((u8 *)out + sizeof(struct vec_header), 0,
-           form == VEC_SVE ? VEC_Z_OFFSET - sizeof(struct vec_header) : 0);
-    set_header(form, form == VEC_SVE ? vl : 0, FPSR_PATTERN, FPCR_PATTERN);
-    if (form == VEC_SVE) {
-        memset(ffr(out, vl), 0, vl / 8);
+    if (form == VEC_SVE) { /* what no move touches: between header and P, between FFR and Z */
+        memset(out, 0, VEC_P_OFFSET);
+        memset(ffr(out, vl), 0, vec_z_offset(vl) - VEC_P_OFFSET - 16 * (vl / 8));
         memset(ffr(out, vl), 0xff, vl / 16);
     }
+    set_header(form, form == VEC_SVE ? vl : 0, FPSR_PATTERN, FPCR_PATTERN);
 }
 
 static bool failed(char *why, size_t n, const char *what, u32 vl)
@@ -86,11 +85,10 @@ static bool sve_round_trip(u32 vl, char *why, size_t n)
         return failed(why, n, "the vector length that was set", vl);
     fill(VEC_SVE, vl);
     fp_move_load_z(out);
-    fp_move_save_z(back);
+    fp_move_save_z(back, VEC_SVE_HEADER(vl));
     if (memcmp(out, back, vec_bytes(VEC_SVE, vl)) != 0)
         return failed(why, n, "Z, P, FFR, FPSR and FPCR as they were saved", vl);
-    fp_move_scrub_v();
-    fp_move_scrub_p();
+    fp_move_scrub_z();
     if (!is_scrubbed())
         return failed(why, n, "zeroes after a scrub", vl);
     return true;
@@ -100,12 +98,12 @@ static bool sve_round_trip(u32 vl, char *why, size_t n)
  * say so, and leave every register as it was? */
 static bool notices(u32 vl, u32 offset, bool want)
 {
-    u8 *at = (u8 *)out + VEC_Z_OFFSET + offset;
+    u8 *at = (u8 *)out + offset;
 
     *at = 1;
     fp_move_load_z(out);
     bool seen = fp_move_uppers(scratch) != 0;
-    fp_move_save_z(back);
+    fp_move_save_z(back, VEC_SVE_HEADER(vl));
     bool same = memcmp(out, back, vec_bytes(VEC_SVE, vl)) == 0;
     *at = 0;
     return seen == want && same;
@@ -117,12 +115,14 @@ static bool detector(u32 vl, char *why, size_t n)
 {
     memset(out, 0, sizeof(out));
     set_header(VEC_SVE, vl, 0, 0);
-    bool good = notices(vl, 0, false) && notices(vl, 31 * vl + 15, false);
+    u32 z0 = (u32)vec_z_offset(vl);
+    bool good = notices(vl, z0, false) && notices(vl, z0 + 31 * vl + 15, false);
 
     for (u32 z = 0; good && z < 32 && vl > VEC_VL_MIN; z++)
-        good = notices(vl, z * vl + VEC_VL_MIN, true) && notices(vl, z * vl + vl - 1, true);
+        good =
+            notices(vl, z0 + z * vl + VEC_VL_MIN, true) && notices(vl, z0 + z * vl + vl - 1, true);
     for (u32 p = 0; good && p < 17; p++)
-        good = notices(vl, 32 * vl + p * (vl / 8), true);
+        good = notices(vl, VEC_P_OFFSET + p * (vl / 8), true);
     if (!good)
         return failed(why, n, "exact news of what lies above bit 127", vl);
     return true;

@@ -15,7 +15,10 @@
 #define SYSREG_STR_(x) #x
 #define SYSREG_STR(x)  SYSREG_STR_(x)
 
-/* The two forms of every access. `reg` is a name or an S3_* encoding. */
+/*
+ * The two forms of every access. `reg` is a name or an S3_* encoding. They keep their order among
+ * themselves; where memory must wait for a register, isb() or dsb() stands between.
+ */
 #define sysreg_read(reg)                                                                           \
     ({                                                                                             \
         u64 value_;                                                                                \
@@ -25,7 +28,7 @@
 #define sysreg_write(reg, value)                                                                   \
     do {                                                                                           \
         u64 written_ = (value);                                                                    \
-        __asm__ volatile("msr " SYSREG_STR(reg) ", %0" : : "r"(written_) : "memory");              \
+        __asm__ volatile("msr " SYSREG_STR(reg) ", %0" : : "r"(written_));                         \
     } while (0)
 
 #define isb()      __asm__ volatile("isb" : : : "memory")

@@ -97,11 +97,21 @@ guest_sync:
     cmp     x1, #0x07               /* EC_FP */
     ccmp    x1, #0x19, #4, ne       /* EC_SVE */
     b.ne    1f
+    ldr     x2, [x0, #VCPU_EXITS]
     str     x30, [x0, #VCPU_X30]
-    bl      guest_fp_exit
+    ubfx    w1, w1, #4, #1
+    add     w1, w1, #1              /* EC 0x07: FP_UNIT_FPSIMD, 0x19: FP_UNIT_SVE */
+    add     x2, x2, #1
+    str     x2, [x0, #VCPU_EXITS]
+    bl      fp_trap
     mov     x1, x0
     ldr     x0, [sp]
-    cbnz    x1, 2f
+    cbnz    w1, 2f
+#ifdef FERMATA_DEBUG
+    bl      guest_fp_check
+    ldr     x0, [sp]
+#endif
+    strb    wzr, [x0, #VCPU_FP_IN_SYNC]     /* fp_enter() */
     ldp     x2, x3, [x0, #VCPU_X + 16]
     ldp     x4, x5, [x0, #VCPU_X + 32]
     ldp     x6, x7, [x0, #VCPU_X + 48]
