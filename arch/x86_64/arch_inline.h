@@ -53,9 +53,19 @@ ARCH_INLINE size_t arch_fp_bytes(const struct fp_ctx *fp, fp_units units)
     return fp->arch.bytes;
 }
 
+/* I5: XRSTOR of an image that no save of ours made would be a #GP, or load what is not enabled. */
+ARCH_INLINE bool fp_image_sound(const struct fp_ctx *fp)
+{
+    const struct xsave_image *image = fp->area.base;
+
+    return !cpu_has.xsave ||
+           ((image->header.xstate_bv & ~(u64)fp->arch.mask) == 0 && image->header.xcomp_bv == 0);
+}
+
 ARCH_INLINE size_t arch_fp_load(struct fp_ctx *fp, fp_units units)
 {
     (void)units;
+    DEBUG_CHECK(fp_image_sound(fp));
     if (unlikely(fp->arch.slow))
         return fp_load_slow(fp);
     fp_move_xrstor64(fp->area.base, fp->arch.mask);

@@ -28,6 +28,7 @@ static void detect_extended(void)
         cpu_has.svm = bit(r.ecx, 2);
         cpu_has.nx = bit(r.edx, 20);
         cpu_has.pages_1g = bit(r.edx, 26);
+        cpu_has.tsc_aux = bit(r.edx, 27);
     }
     if (cpu_has.max_extended >= 0x80000004) {
         for (u32 i = 0; i < 3; i++) {
@@ -77,7 +78,6 @@ void cpu_detect(void)
     memcpy(cpu_has.vendor + 8, &r.ecx, 4);
 
     r = cpuid(1, 0);
-    cpu_has.vmx = bit(r.ecx, 5);
     cpu_has.xsave = bit(r.ecx, 26);
     cpu_has.hypervisor = bit(r.ecx, 31);
     if (cpu_has.max_leaf >= 7) {
@@ -95,12 +95,11 @@ void cpu_detect(void)
 static bool svm_usable(char *why, size_t n)
 {
     if (!cpu_has.svm) {
-        if (cpu_has.vmx)
+        if (strcmp(cpu_has.vendor, "GenuineIntel") == 0)
             format_text(
                 why, n,
-                "this CPU (%s) virtualises with Intel VMX, and this release runs on AMD SVM; use "
-                "an AMD machine, or QEMU with -cpu max",
-                cpu_has.vendor);
+                "this is an Intel CPU, whose VMX comes with a later release; this one runs on "
+                "AMD SVM: use an AMD machine, or QEMU with -cpu max");
         else
             format_text(
                 why, n,

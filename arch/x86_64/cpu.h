@@ -18,8 +18,7 @@ struct cpu_features {
     u32 max_leaf;
     u32 max_extended;
     bool svm, npt, nrip, decode_assists, clean_bits, flush_by_asid;
-    bool vmx;
-    bool nx, pages_1g, invariant_tsc, hypervisor;
+    bool nx, pages_1g, invariant_tsc, hypervisor, tsc_aux;
     bool xsave, xsaveopt, xgetbv1, pku;
     bool fpu_pointers_always;    /* 8000_0008 EBX[2]: FIP/FDP/FOP saved whatever FSW.ES says */
     bool no_fcs_fds;             /* 7.0 EBX[13]: FCS and FDS are gone */

@@ -57,6 +57,9 @@ void arch_init(struct pcpu *cpu, const struct boot_info *info)
     exceptions_init();
     paging_init(info);
     fp_hw_init(cpu);
+    /* RDPID cannot be intercepted, and shows this MSR to every guest: let it be nothing. */
+    if (cpu_has.tsc_aux)
+        wrmsr(MSR_TSC_AUX, 0);
     apic_init(cpu, info);
     virt->cpu_init(cpu);
 }

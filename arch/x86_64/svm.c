@@ -213,12 +213,6 @@ static u64 *reg_of(struct vcpu *v, enum guest_reg reg)
         return &c->efer;
     case GUEST_PAT:
         return &c->pat;
-    case GUEST_CS_BASE:
-        return &c->cs.base;
-    case GUEST_DR6:
-        return &c->dr6;
-    case GUEST_DR7:
-        return &c->dr7;
     case GUEST_TSC_OFFSET:
         return &c->tsc_offset;
     }

@@ -18,9 +18,6 @@ enum guest_reg {
     GUEST_CR4,
     GUEST_EFER,
     GUEST_PAT,
-    GUEST_CS_BASE,
-    GUEST_DR6,
-    GUEST_DR7,
     GUEST_TSC_OFFSET,
 };
 
