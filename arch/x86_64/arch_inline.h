@@ -62,6 +62,12 @@ ARCH_INLINE bool fp_image_sound(const struct fp_ctx *fp)
            ((image->header.xstate_bv & ~(u64)fp->arch.mask) == 0 && image->header.xcomp_bv == 0);
 }
 
+/* What a move of this image brings across: by what it says is in use, not by its size. */
+ARCH_INLINE u32 xstate_moved(const void *area)
+{
+    return xstate_moved_bytes[((const struct xsave_image *)area)->header.xstate_bv];
+}
+
 ARCH_INLINE size_t arch_fp_load(struct fp_ctx *fp, fp_units units)
 {
     (void)units;
@@ -69,7 +75,7 @@ ARCH_INLINE size_t arch_fp_load(struct fp_ctx *fp, fp_units units)
     if (unlikely(fp->arch.slow))
         return fp_load_slow(fp);
     fp_move_xrstor64(fp->area.base, fp->arch.mask);
-    return fp->arch.bytes;
+    return xstate_moved(fp->area.base);
 }
 
 ARCH_INLINE size_t arch_fp_save(struct fp_ctx *fp)
@@ -77,7 +83,7 @@ ARCH_INLINE size_t arch_fp_save(struct fp_ctx *fp)
     if (unlikely(fp->arch.slow) || unlikely(fp_needs_32bit_form(fp)))
         return fp_save_slow(fp);
     fp_move_xsaveopt64(fp->area.base, fp->arch.mask);
-    return fp->arch.bytes;
+    return xstate_moved(fp->area.base);
 }
 
 ARCH_INLINE void arch_fp_scrub(const struct fp_ctx *fp, fp_units units)

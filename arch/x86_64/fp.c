@@ -119,7 +119,7 @@ size_t fp_load_slow(const struct fp_ctx *fp)
     else
         fp_move_xrstor64(area, fp->arch.mask);
     xcr0_install(arch_this_cpu(), was);
-    return fp->arch.bytes;
+    return xstate_moved(area);
 }
 
 static void save_fxsave(struct fp_ctx *fp)
@@ -158,7 +158,7 @@ size_t fp_save_slow(struct fp_ctx *fp)
     u64 was = xcr0_raise(fp);
     save_xsave(fp);
     xcr0_install(arch_this_cpu(), was);
-    return fp->arch.bytes;
+    return xstate_moved(fp->area.base);
 }
 
 static void restore_image(const struct xsave_image *image, u32 mask)

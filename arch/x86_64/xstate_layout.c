@@ -14,6 +14,13 @@ u32 xstate_bytes(u64 components)
     return XSTATE_MIN_BYTES + (components & AVX ? XSTATE_AVX_BYTES : 0);
 }
 
+#define MOVED(bv)                                                                                  \
+    (XSTATE_HEADER_BYTES + ((bv)&X87 ? XSTATE_X87_BYTES : 0) + ((bv)&SSE ? XSTATE_SSE_BYTES : 0) + \
+     ((bv)&AVX ? XSTATE_AVX_BYTES : 0))
+
+const u16 xstate_moved_bytes[XSTATE_GATED + 1] = {MOVED(0), MOVED(1), MOVED(2), MOVED(3),
+                                                  MOVED(4), MOVED(5), MOVED(6), MOVED(7)};
+
 u32 xstate_cpuid_bytes(u64 components, u32 pkru_offset, u32 pkru_bytes)
 {
     u32 bytes = xstate_bytes(components);

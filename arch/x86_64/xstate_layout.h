@@ -12,6 +12,8 @@
 #define XSTATE_MIN_BYTES    (XSTATE_LEGACY_BYTES + XSTATE_HEADER_BYTES)
 #define XSTATE_AVX_OFFSET   576u /* fixed by both vendors' manuals; checked against CPUID at boot */
 #define XSTATE_AVX_BYTES    256u
+#define XSTATE_X87_BYTES    160u /* control, status, pointers, MXCSR: 32; ST0 to ST7: 128 */
+#define XSTATE_SSE_BYTES    256u /* XMM0 to XMM15 */
 
 /* XCR0 bits behind the gate that this release manages; PKRU (bit 9) is eager and never saved here.
  */
@@ -49,6 +51,13 @@ struct xsave_image {
     struct xsave_header header;
 };
 _Static_assert(sizeof(struct xsave_image) == XSTATE_MIN_BYTES, "XSAVE image, SDM 1, 13.4");
+
+/*
+ * What a move of an image with this XSTATE_BV (within XSTATE_GATED, as our own saves write it: I5)
+ * brings across: the header and the components not in INIT. XSAVEOPT leaves the others out, XRSTOR
+ * does not read them.
+ */
+extern const u16 xstate_moved_bytes[XSTATE_GATED + 1];
 
 /* Bytes of a standard-format area for the gated part of `components` (XCR0 bits). */
 u32 xstate_bytes(u64 components);
