@@ -185,7 +185,8 @@ $(H)/$(1)/%.S.o: %.S Makefile
 	@mkdir -p $$(@D)
 	$$(Q)$(HOST_CC) -g -I. $(HOST_MACHINE_$(1)) -D__ASSEMBLY__ -MMD -MP -c $$< -o $$@
 endef
-# What is really built is $(H)/user_ARCH/test_X; the program of that name is a script that runs it.
+# What is really built is $(H)/user_ARCH/test_X; the program of that name is a script that runs it, by
+# QEMU's user mode where the machine is of another kind or lacks what there is to look at.
 host_user_cc = $(if $(filter $(subst arm64,aarch64,$(1)),$(shell uname -m)),,$(TRIPLE_$(1))-)gcc
 HOST_USER_FLAGS_x86_64 := -m64 -mgeneral-regs-only -fcf-protection=none
 HOST_USER_FLAGS_arm64 := -mgeneral-regs-only -mno-outline-atomics
@@ -193,7 +194,7 @@ define host_user_program
 $(H)/$(2)/$(1): $(patsubst %,$(H)/$(2)/%.o,tests/host/$(1).c $(call links,tests/host/$(1).c))
 	$$(Q)$(call host_user_cc,$(2:user_%=%)) -static -nostdlib -no-pie $$^ -o $$@
 $(H)/$(1): $(H)/$(2)/$(1) Makefile
-	$$(Q)printf '#!/bin/sh\n[ "$$$$(uname -m)" = $(3) ] || q="qemu-$(3) -cpu max"\nexec $$$$q "$$$${0%%/*}/$(2)/$(1)"\n' >$$@
+	$$(Q)printf '#!/bin/sh\n[ "$$$$(uname -m)" = $(3) ] && grep -qw $(4) /proc/cpuinfo || q="qemu-$(3) -cpu max"\nexec $$$$q "$$$${0%%/*}/$(2)/$(1)"\n' >$$@
 	$$(Q)chmod +x $$@
 endef
 define host_user_machine
@@ -208,7 +209,7 @@ endef
 ifneq ($(filter host-tests $(H)/%,$(MAKECMDGOALS)),)
 $(foreach m,x86_64 arm64,$(eval $(call host_user_machine,$(m))))
 $(foreach m,fake x86_64 arm64,$(eval $(call host_machine,$(m))))
-host_rules = $(if $(filter user_%,$(2)),$(call host_user_program,$(1),$(2),$(subst arm64,aarch64,$(2:user_%=%))),$\
+host_rules = $(if $(filter user_%,$(2)),$(call host_user_program,$(1),$(2),$(subst arm64,aarch64,$(2:user_%=%)),$(if $(filter %arm64,$(2)),sve,avx)),$\
     $(call host_program,$(1)))
 $(foreach t,$(notdir $(HOST_TESTS)),$(eval $(call host_rules,$(t),$(call machine,tests/host/$(t).c))))
 -include $(shell find $(H) -name '*.d' 2>/dev/null)
