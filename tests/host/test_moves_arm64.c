@@ -125,36 +125,57 @@ static void result(bool good, const char *what)
         print("# VL %u: %s\n", vl, what);
 }
 
-/* Saved: everything where vec_layout says, nothing behind it, and the registers as they were. */
+static struct vec_header *header(void)
+{
+    return (struct vec_header *)(void *)area;
+}
+
+static bool untouched(size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++) {
+        if (area[i] != 0xcc)
+            return false;
+    }
+    return true;
+}
+
+/* Saved: everything where vec_layout says, nothing beside it, and the registers as they were. */
 static bool save_z(void)
 {
-    u8 *p = area + vec_p_offset(vl);
     size_t end = vec_bytes(VEC_SVE, vl);
 
     randomise(&set);
     memset(area, 0xcc, sizeof(area));
     regs_set(&set);
-    fp_move_save_z(area + VEC_Z_OFFSET, p);
+    fp_move_save_z(area);
     regs_get(&got);
-    bool right = same() && !memcmp(area + VEC_Z_OFFSET, set.bytes, 32 * vl + 17 * (vl / 8));
-    for (size_t i = 0; i < VEC_Z_OFFSET; i++)
-        right &= area[i] == 0xcc;
-    for (size_t i = end; i < sizeof(area); i++)
-        right &= area[i] == 0xcc;
-    return right;
+    return same() && header()->form == VEC_SVE && header()->vl == vl &&
+           header()->fpsr == set.fpsr && header()->fpcr == set.fpcr &&
+           !memcmp(area + VEC_Z_OFFSET, set.bytes, 32 * vl) &&
+           !memcmp(area + vec_p_offset(vl), p_of(&set, 0), 17 * (vl / 8)) &&
+           untouched(sizeof(struct vec_header), VEC_Z_OFFSET) && untouched(end, sizeof(area));
+}
+
+/* What a load finds: registers of no one, but for those it is to overwrite whatever they hold. */
+static void before_load(void)
+{
+    randomise(&got);
+    got.fpcr = 0; /* I4; the movers rely on it */
+    regs_set(&got);
+    randomise(&set);
+    if (random() & 1)
+        set.fpcr = 0;
+    header()->fpsr = (u32)set.fpsr;
+    header()->fpcr = (u32)set.fpcr;
 }
 
 static bool load_z(void)
 {
-    struct regs *old = &got;
-
-    randomise(old);
-    regs_set(old);
-    randomise(&set);
-    set.fpsr = old->fpsr; /* not this routine's business */
-    set.fpcr = old->fpcr;
-    memcpy(area + VEC_Z_OFFSET, set.bytes, 32 * vl + 17 * (vl / 8));
-    fp_move_load_z(area + VEC_Z_OFFSET, area + vec_p_offset(vl));
+    before_load();
+    *header() = (struct vec_header){VEC_SVE, vl, (u32)set.fpsr, (u32)set.fpcr};
+    memcpy(area + VEC_Z_OFFSET, set.bytes, 32 * vl);
+    memcpy(area + vec_p_offset(vl), p_of(&set, 0), 17 * (vl / 8));
+    fp_move_load_z(area);
     regs_get(&got);
     return same();
 }
@@ -166,9 +187,11 @@ static bool save_v(void)
     randomise(&set);
     memset(area, 0xcc, sizeof(area));
     regs_set(&set);
-    fp_move_save_v(area + VEC_V_OFFSET);
+    fp_move_save_v(area);
     regs_get(&got);
-    right = same() && area[VEC_V_OFFSET - 1] == 0xcc && area[VEC_V_OFFSET + VEC_V_BYTES] == 0xcc;
+    right = same() && header()->form == VEC_FPSIMD && header()->vl == 0 &&
+            header()->fpsr == set.fpsr && header()->fpcr == set.fpcr &&
+            untouched(VEC_V_OFFSET + VEC_V_BYTES, sizeof(area));
     for (u32 n = 0; n < 32; n++)
         right &= !memcmp(area + VEC_V_OFFSET + 16 * n, z_of(&set, n), 16);
     return right;
@@ -177,17 +200,13 @@ static bool save_v(void)
 /* A load of V zeroes the rest of Z: what arch_fp_load() relies on. */
 static bool load_v(void)
 {
-    randomise(&got);
-    regs_set(&got);
-    randomise(&set);
+    before_load();
     for (u32 n = 0; n < 32; n++) {
         memcpy(area + VEC_V_OFFSET + 16 * n, z_of(&set, n), 16);
         memset(z_of(&set, n) + 16, 0, vl - 16);
     }
     memcpy(p_of(&set, 0), p_of(&got, 0), 17 * (vl / 8));
-    set.fpsr = got.fpsr;
-    set.fpcr = got.fpcr;
-    fp_move_load_v(area + VEC_V_OFFSET);
+    fp_move_load_v(area);
     regs_get(&got);
     return same();
 }
