@@ -209,19 +209,22 @@ static void x86_consoles(void **state)
     assert_false(acpi_console(&info, &uart));
 }
 
-/* Every single bit of the RSDP and of the tables matters: a flipped one is a table not trusted. */
+/*
+ * Every single bit of a table matters: with one flipped it is not trusted. But for its length: the
+ * sum of another number of bytes may be right by chance (lengths() is about that).
+ */
 static void every_bit_is_checked(void **state)
 {
     struct acpi_table found;
 
     (void)state;
     table(RSDT, "RSDX", 44); /* no second way */
-    for (u32 bit = 0; bit < 8 * 80; bit++) {
+    for (u32 bit = 0; bit < 8 * 80; bit += bit == 31 ? 33 : 1) {
         block[SPCR + bit / 8] ^= (u8)(1 << (bit % 8));
         assert_false(acpi_find(&info, "SPCR", &found));
         block[SPCR + bit / 8] ^= (u8)(1 << (bit % 8));
     }
-    for (u32 bit = 0; bit < 8 * 60; bit++) {
+    for (u32 bit = 0; bit < 8 * 60; bit += bit == 31 ? 33 : 1) {
         block[XSDT + bit / 8] ^= (u8)(1 << (bit % 8));
         assert_false(acpi_find(&info, "SPCR", &found));
         block[XSDT + bit / 8] ^= (u8)(1 << (bit % 8));
