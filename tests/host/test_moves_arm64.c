@@ -147,13 +147,15 @@ static bool save_z(void)
     randomise(&set);
     memset(area, 0xcc, sizeof(area));
     regs_set(&set);
-    fp_move_save_z(area);
+    fp_move_save_z(area, VEC_SVE_HEADER(vl));
     regs_get(&got);
     return same() && header()->form == VEC_SVE && header()->vl == vl &&
            header()->fpsr == set.fpsr && header()->fpcr == set.fpcr &&
-           !memcmp(area + VEC_Z_OFFSET, set.bytes, 32 * vl) &&
-           !memcmp(area + vec_p_offset(vl), p_of(&set, 0), 17 * (vl / 8)) &&
-           untouched(sizeof(struct vec_header), VEC_Z_OFFSET) && untouched(end, sizeof(area));
+           !memcmp(area + vec_z_offset(vl), set.bytes, 32 * vl) &&
+           !memcmp(area + VEC_P_OFFSET, p_of(&set, 0), 17 * (vl / 8)) &&
+           untouched(sizeof(struct vec_header), VEC_P_OFFSET) &&
+           untouched(VEC_P_OFFSET + 17 * (vl / 8), vec_z_offset(vl)) &&
+           untouched(end, sizeof(area));
 }
 
 /* What a load finds: registers of no one, but for those it is to overwrite whatever they hold. */
@@ -173,27 +175,65 @@ static bool load_z(void)
 {
     before_load();
     *header() = (struct vec_header){VEC_SVE, vl, (u32)set.fpsr, (u32)set.fpcr};
-    memcpy(area + VEC_Z_OFFSET, set.bytes, 32 * vl);
-    memcpy(area + vec_p_offset(vl), p_of(&set, 0), 17 * (vl / 8));
+    memcpy(area + vec_z_offset(vl), set.bytes, 32 * vl);
+    memcpy(area + VEC_P_OFFSET, p_of(&set, 0), 17 * (vl / 8));
     fp_move_load_z(area);
     regs_get(&got);
     return same();
 }
 
+/* Is the image the FPSIMD form of `set`? */
+static bool holds_v(void)
+{
+    bool right = header()->form == VEC_FPSIMD && header()->vl == 0 && header()->fpsr == set.fpsr &&
+                 header()->fpcr == set.fpcr;
+
+    for (u32 n = 0; n < 32; n++)
+        right &= !memcmp(area + VEC_V_OFFSET + 16 * n, z_of(&set, n), 16);
+    return right;
+}
+
 static bool save_v(void)
 {
-    bool right;
-
     randomise(&set);
     memset(area, 0xcc, sizeof(area));
     regs_set(&set);
     fp_move_save_v(area);
     regs_get(&got);
-    right = same() && header()->form == VEC_FPSIMD && header()->vl == 0 &&
-            header()->fpsr == set.fpsr && header()->fpcr == set.fpcr &&
-            untouched(VEC_V_OFFSET + VEC_V_BYTES, sizeof(area));
-    for (u32 n = 0; n < 32; n++)
-        right &= !memcmp(area + VEC_V_OFFSET + 16 * n, z_of(&set, n), 16);
+    return same() && holds_v() && untouched(VEC_V_OFFSET + VEC_V_BYTES, sizeof(area));
+}
+
+/* The smallest form that holds it: FPSIMD's only if nothing above bit 127 would be lost. */
+static bool save_smallest(void)
+{
+    bool right = true;
+
+    for (u32 round = 0; round < 100; round++) {
+        bool dirty = false;
+        randomise(&set);
+        clear_uppers(&set);
+        if (round % 4 == 1 && vl > 16) {
+            z_of(&set, (u32)random() % 32)[16 + random() % (vl - 16)] = 0x10;
+            dirty = true;
+        } else if (round % 4 == 2) {
+            p_of(&set, (u32)random() % 16)[random() % (vl / 8)] = 0x10;
+            dirty = true;
+        } else if (round % 4 == 3) {
+            p_of(&set, 16)[0] = 1;
+            dirty = true;
+        }
+        memset(area, 0xcc, sizeof(area));
+        regs_set(&set);
+        right &= fp_move_save_sve(area, VEC_SVE_HEADER(vl)) == dirty;
+        regs_get(&got);
+        right &= same() && untouched(vec_bytes(VEC_SVE, vl), sizeof(area));
+        if (dirty)
+            right &= header()->form == VEC_SVE && header()->vl == vl &&
+                     !memcmp(area + vec_z_offset(vl), set.bytes, 32 * vl) &&
+                     !memcmp(area + VEC_P_OFFSET, p_of(&set, 0), 17 * (vl / 8));
+        else
+            right &= holds_v();
+    }
     return right;
 }
 
@@ -211,7 +251,7 @@ static bool load_v(void)
     return same();
 }
 
-/* BUGS 1, 26: after both scrubs nothing is left, in any register. */
+/* BUGS 1, 26: after a scrub nothing is left, in any register. */
 static bool scrub(void)
 {
     randomise(&set);
@@ -220,9 +260,10 @@ static bool scrub(void)
     regs_get(&got);
     bool right = zero(got.bytes, 32 * vl) && got.fpsr == 0 && got.fpcr == 0 &&
                  !memcmp(p_of(&got, 0), p_of(&set, 0), 17 * (vl / 8));
-    fp_move_scrub_p();
+    regs_set(&set);
+    fp_move_scrub_z();
     regs_get(&got);
-    return right && zero(got.bytes, 32 * vl + 17 * (vl / 8));
+    return right && got.fpsr == 0 && got.fpcr == 0 && zero(got.bytes, 32 * vl + 17 * (vl / 8));
 }
 
 /* BUGS 26: FPSR and FPCR, different and the same, go out and in whole. */
@@ -326,6 +367,7 @@ static const struct {
     {"save Z, P and FFR", save_z},
     {"load Z, P and FFR", load_z},
     {"save V", save_v},
+    {"save the smallest form that holds it", save_smallest},
     {"load V, the rest of Z becomes zero", load_v},
     {"bugs1_scrub leaves nothing", scrub},
     {"bugs26_status: FPSR and FPCR", status},
