@@ -12,6 +12,7 @@ const struct scenario scenarios[] = {
     {"lazy", scenario_lazy, true},
     {"arith", scenario_arith, true},
     {"refuse", scenario_refuse, true},
+    {"debug", scenario_debug, true},
     {"bench", scenario_bench, false},
     /* Bad guests: each ends its VM. */
     {"triple", scenario_triple, false},
