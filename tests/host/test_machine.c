@@ -142,6 +142,42 @@ static void crash_stops_one_vm(void **state)
     said("vm beta passed");
 }
 
+/* A VM ends while its other vCPUs wait in the queue, first, last and in between. */
+static void ends_under_its_vcpus(void **state)
+{
+    (void)state;
+    for (u32 round = 0; round < 24; round++) {
+        char program[16];
+        machine_info(16);
+        fake.gate_in_vcpu = round & 1;
+        snprintf(program, sizeof(program), "mob %u", 4 + round);
+        machine_vm("alpha", program)->vcpus = 2 + round % 7;
+        machine_vm("beta", "share 100")->vcpus = 3;
+        snprintf(program, sizeof(program), "mob %u", 9 + round / 2);
+        machine_vm("gamma", program)->vcpus = 5;
+        (void)machine_boot();
+        assert_int_equal(vms[0]->state, round & 1 ? VM_FAILED : VM_PASSED);
+        assert_int_equal(vms[1]->state, VM_PASSED);
+        assert_null(pcpus[0].run_head);
+        for (u32 i = 0; i < vms[0]->nvcpus; i++)
+            assert_int_equal(vms[0]->vcpus[i]->state, VCPU_STOPPED);
+    }
+}
+
+/* No area to be had, which only overcommit can bring about: that vCPU stops, with a line. */
+static void no_memory_for_areas(void **state)
+{
+    (void)state;
+    machine_vm("lazy", "starve")->vcpus = 2;
+    machine_vm("eager", "nofp 10")->policy = BOOT_POLICY_EAGER;
+    machine_vm("other", "nofp 300");
+    machine.no_areas = true;
+    assert_false(machine_boot());
+    said("vm lazy failed: vCPU 0 at");
+    said("vm eager failed: vCPU 0 at 0x0: no memory for its FP save area");
+    said("vm other passed");
+}
+
 static void halted_for_ever(void **state)
 {
     (void)state;
@@ -313,11 +349,23 @@ static void vm_ram_bounds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(one_vm_passes),  TEST(many_guests),        TEST(fair),
-        TEST(status_decides), TEST(crash_stops_one_vm), TEST(halted_for_ever),
-        TEST(endless_loop),   TEST(hypercalls),         TEST(console_lines),
-        TEST(refusals),       TEST(memory_runs_out),    TEST(no_vms),
-        TEST(selftest_stops), TEST(dead_uart),          TEST(log_levels),
+        TEST(one_vm_passes),
+        TEST(many_guests),
+        TEST(fair),
+        TEST(status_decides),
+        TEST(crash_stops_one_vm),
+        TEST(halted_for_ever),
+        TEST(ends_under_its_vcpus),
+        TEST(no_memory_for_areas),
+        TEST(endless_loop),
+        TEST(hypercalls),
+        TEST(console_lines),
+        TEST(refusals),
+        TEST(memory_runs_out),
+        TEST(no_vms),
+        TEST(selftest_stops),
+        TEST(dead_uart),
+        TEST(log_levels),
         TEST(vm_ram_bounds),
     };
 

@@ -198,6 +198,8 @@ u64 arch_fp_quota(const struct vm *vm)
 {
     const struct fp_ctx most = {.arch = {.xcr_ever = vm->arch.fp.xcr}};
 
+    if (machine.no_areas)
+        return 0;
     return 2 * fp_area_cost(arch_fp_bytes(&most, vm->arch.fp.units));
 }
 

@@ -5,6 +5,9 @@
  *   fp N      N random FP accesses, each checked against the oracle; then power off, 0
  *   nofp N    N instructions without FP; then power off, 0
  *   share N   as fp, on every vCPU of the VM; vCPU 0 waits for the others
+ *   mob N     every vCPU for ever, until after N rounds one ends the VM (N&1: by a crash; N&2: the
+ *             last vCPU and not the first)
+ *   starve    an FP access for which there is no memory
  *   end S     power off with status S
  *   print     lines on the console, one "not ok"
  *   crash, halt, spin, badcall, todo
@@ -20,6 +23,7 @@ struct machine {
     u32 used;
     bool uart_dead;     /* the transmitter never becomes ready */
     const char *broken; /* what the self-test says, or NULL */
+    bool no_areas;      /* arch_fp_quota() says 0, as with overcommit */
     bool passed;
     u64 reads; /* of the serial port */
     jmp_buf end;

@@ -90,6 +90,40 @@ static bool others_done(const struct vcpu *v)
     return true;
 }
 
+/*
+ * Every vCPU runs for ever, until one of them, the last or the first, ends the VM under the others:
+ * they leave the queue from wherever they stand in it.
+ */
+static enum vcpu_event mob(struct vcpu *v, u64 n)
+{
+    const u32 last = v->vm->nvcpus - 1;
+    const bool crashes = n & 1;
+
+    if (v->id == 0 && v->arch.steps == 0) {
+        for (u32 i = 1; i <= last; i++)
+            vcpu_start(v->vm->vcpus[i]);
+    }
+    for (u32 i = fake_below(6); i > 0; i--)
+        fp_step(v);
+    v->arch.steps++;
+    if (v->arch.steps < n || v->id != (n & 2 ? last : 0))
+        return fake_below(2) ? VCPU_PREEMPTED : VCPU_YIELDED;
+    if (!crashes)
+        return power_off(v, 0);
+    vcpu_crash(v, "mobbed");
+    return VCPU_VM_ENDED;
+}
+
+/* Uses FP although there is no memory for it: what arch/ does with FP_TRAP_NO_MEMORY. */
+static enum vcpu_event starve(struct vcpu *v)
+{
+    u64 value;
+
+    assert_int_equal(fake_guest_read(v, FAKE_REG_V, &value), FAKE_NO_MEMORY);
+    vcpu_crash(v, "no memory for its FP save area");
+    return VCPU_VM_ENDED;
+}
+
 /* A quantum of the counting programs. */
 static enum vcpu_event count(struct vcpu *v, bool fp, bool share, u64 n)
 {
@@ -146,6 +180,10 @@ enum vcpu_event arch_vcpu_run(struct vcpu *v)
         return count(v, *program == 'f', false, n);
     if (!strncmp(program, "share", 5))
         return count(v, true, true, n);
+    if (!strncmp(program, "mob", 3))
+        return mob(v, n);
+    if (!strcmp(program, "starve"))
+        return starve(v);
     if (!strncmp(program, "end", 3))
         return power_off(v, n);
     if (!strncmp(program, "print", 5))
