@@ -3,105 +3,16 @@
  * own TAP: there is no C library, and this file is compiled without vector registers.
  *
  * links: arch/arm64/fp_moves.S arch/arm64/vec_layout.c hv/format.c hv/string.c
- * links: tests/host/arm64/user.S
+ * links: tests/host/arm64/user.S tests/host/arm64/user.c
  * machine: user_arm64
  */
+#include "tests/host/arm64/user.h"
 #include "fp_moves.h"
-#include "hv/console.h"
 #include "vec_layout.h"
-
-#define SYS_WRITE     64
-#define SYS_PRCTL     167
-#define PR_SVE_SET_VL 50
-#define PR_SVE_VL_LEN 0xffff
-#define FPCR_TRIES    0x07c00000ull /* AHP, DN, FZ, RMode */
-#define REGS_MAX      (16 + 33 * 256 + 17 * 32)
-
-/* FPSR, FPCR, Z0-Z31, P0-P15, FFR at the current vector length. */
-struct regs {
-    u64 fpsr, fpcr;
-    u8 bytes[REGS_MAX];
-};
-
-long user_call(long number, long a, long b, long c);
-void regs_set(const struct regs *r);
-void regs_get(struct regs *r);
-long user_main(void);
 
 static struct regs set, got;
 static u8 area[16384] ALIGNED(64);
-static u32 vl, count, failed;
-static u64 seed = 20260729;
-
-static u64 random(void)
-{
-    u64 z = seed += 0x9e3779b97f4a7c15ull;
-
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-    return z ^ (z >> 31);
-}
-
-static void print(const char *fmt, ...) PRINTF_LIKE(1, 2);
-static void print(const char *fmt, ...)
-{
-    char text[200];
-    va_list args;
-
-    va_start(args, fmt);
-    int n = format_text_v(text, sizeof(text), fmt, args);
-    va_end(args);
-    user_call(SYS_WRITE, 1, (long)text, n);
-}
-
-void panic(const char *fmt, ...)
-{
-    print("# panic: %s\n", fmt);
-    user_call(93, 1, 0, 0);
-    for (;;)
-        ;
-}
-
-static u8 *z_of(struct regs *r, u32 n)
-{
-    return r->bytes + n * vl;
-}
-
-static u8 *p_of(struct regs *r, u32 n)
-{
-    return r->bytes + 32 * vl + n * (vl / 8);
-}
-
-static size_t regs_bytes(void)
-{
-    return 16 + 32 * vl + 17 * (vl / 8);
-}
-
-/* FFR must be what a first-fault load leaves: ones up to some element, then zeros. */
-static void random_ffr(struct regs *r)
-{
-    u32 ones = (u32)(random() % (vl + 1));
-
-    memset(p_of(r, 16), 0, vl / 8);
-    for (u32 i = 0; i < ones; i++)
-        p_of(r, 16)[i / 8] |= (u8)(1u << (i % 8));
-}
-
-static void randomise(struct regs *r)
-{
-    for (size_t i = 0; i < sizeof(r->bytes); i++)
-        r->bytes[i] = (u8)random();
-    random_ffr(r);
-    r->fpsr = random() & 0x0800009f;
-    r->fpcr = random() & FPCR_TRIES;
-}
-
-static void clear_uppers(struct regs *r)
-{
-    for (u32 n = 0; n < 32; n++)
-        memset(z_of(r, n) + 16, 0, vl - 16);
-    memset(p_of(r, 0), 0, 17 * (vl / 8));
-}
+static u32 count, failed;
 
 static bool same(void)
 {
@@ -122,7 +33,7 @@ static void result(bool good, const char *what)
     count++;
     failed += !good;
     if (!good)
-        print("# VL %u: %s\n", vl, what);
+        user_print("# VL %u: %s\n", user_vl, what);
 }
 
 static struct vec_header *header(void)
@@ -142,19 +53,19 @@ static bool untouched(size_t from, size_t to)
 /* Saved: everything where vec_layout says, nothing beside it, and the registers as they were. */
 static bool save_z(void)
 {
-    size_t end = vec_bytes(VEC_SVE, vl);
+    size_t end = vec_bytes(VEC_SVE, user_vl);
 
     randomise(&set);
     memset(area, 0xcc, sizeof(area));
     regs_set(&set);
-    fp_move_save_z(area, VEC_SVE_HEADER(vl));
+    fp_move_save_z(area, VEC_SVE_HEADER(user_vl));
     regs_get(&got);
-    return same() && header()->form == VEC_SVE && header()->vl == vl &&
+    return same() && header()->form == VEC_SVE && header()->vl == user_vl &&
            header()->fpsr == set.fpsr && header()->fpcr == set.fpcr &&
-           !memcmp(area + vec_z_offset(vl), set.bytes, 32 * vl) &&
-           !memcmp(area + VEC_P_OFFSET, p_of(&set, 0), 17 * (vl / 8)) &&
+           !memcmp(area + vec_z_offset(user_vl), set.bytes, 32 * user_vl) &&
+           !memcmp(area + VEC_P_OFFSET, p_of(&set, 0), 17 * (user_vl / 8)) &&
            untouched(sizeof(struct vec_header), VEC_P_OFFSET) &&
-           untouched(VEC_P_OFFSET + 17 * (vl / 8), vec_z_offset(vl)) &&
+           untouched(VEC_P_OFFSET + 17 * (user_vl / 8), vec_z_offset(user_vl)) &&
            untouched(end, sizeof(area));
 }
 
@@ -165,7 +76,7 @@ static void before_load(void)
     got.fpcr = 0; /* I4; the movers rely on it */
     regs_set(&got);
     randomise(&set);
-    if (random() & 1)
+    if (user_random() & 1)
         set.fpcr = 0;
     header()->fpsr = (u32)set.fpsr;
     header()->fpcr = (u32)set.fpcr;
@@ -174,9 +85,9 @@ static void before_load(void)
 static bool load_z(void)
 {
     before_load();
-    *header() = (struct vec_header){VEC_SVE, vl, (u32)set.fpsr, (u32)set.fpcr};
-    memcpy(area + vec_z_offset(vl), set.bytes, 32 * vl);
-    memcpy(area + VEC_P_OFFSET, p_of(&set, 0), 17 * (vl / 8));
+    *header() = (struct vec_header){VEC_SVE, user_vl, (u32)set.fpsr, (u32)set.fpcr};
+    memcpy(area + vec_z_offset(user_vl), set.bytes, 32 * user_vl);
+    memcpy(area + VEC_P_OFFSET, p_of(&set, 0), 17 * (user_vl / 8));
     fp_move_load_z(area);
     regs_get(&got);
     return same();
@@ -212,11 +123,11 @@ static bool save_smallest(void)
         bool dirty = false;
         randomise(&set);
         clear_uppers(&set);
-        if (round % 4 == 1 && vl > 16) {
-            z_of(&set, (u32)random() % 32)[16 + random() % (vl - 16)] = 0x10;
+        if (round % 4 == 1 && user_vl > 16) {
+            z_of(&set, (u32)user_random() % 32)[16 + user_random() % (user_vl - 16)] = 0x10;
             dirty = true;
         } else if (round % 4 == 2) {
-            p_of(&set, (u32)random() % 16)[random() % (vl / 8)] = 0x10;
+            p_of(&set, (u32)user_random() % 16)[user_random() % (user_vl / 8)] = 0x10;
             dirty = true;
         } else if (round % 4 == 3) {
             p_of(&set, 16)[0] = 1;
@@ -224,13 +135,13 @@ static bool save_smallest(void)
         }
         memset(area, 0xcc, sizeof(area));
         regs_set(&set);
-        right &= fp_move_save_sve(area, VEC_SVE_HEADER(vl)) == dirty;
+        right &= fp_move_save_sve(area, VEC_SVE_HEADER(user_vl)) == dirty;
         regs_get(&got);
-        right &= same() && untouched(vec_bytes(VEC_SVE, vl), sizeof(area));
+        right &= same() && untouched(vec_bytes(VEC_SVE, user_vl), sizeof(area));
         if (dirty)
-            right &= header()->form == VEC_SVE && header()->vl == vl &&
-                     !memcmp(area + vec_z_offset(vl), set.bytes, 32 * vl) &&
-                     !memcmp(area + VEC_P_OFFSET, p_of(&set, 0), 17 * (vl / 8));
+            right &= header()->form == VEC_SVE && header()->vl == user_vl &&
+                     !memcmp(area + vec_z_offset(user_vl), set.bytes, 32 * user_vl) &&
+                     !memcmp(area + VEC_P_OFFSET, p_of(&set, 0), 17 * (user_vl / 8));
         else
             right &= holds_v();
     }
@@ -243,9 +154,9 @@ static bool load_v(void)
     before_load();
     for (u32 n = 0; n < 32; n++) {
         memcpy(area + VEC_V_OFFSET + 16 * n, z_of(&set, n), 16);
-        memset(z_of(&set, n) + 16, 0, vl - 16);
+        memset(z_of(&set, n) + 16, 0, user_vl - 16);
     }
-    memcpy(p_of(&set, 0), p_of(&got, 0), 17 * (vl / 8));
+    memcpy(p_of(&set, 0), p_of(&got, 0), 17 * (user_vl / 8));
     fp_move_load_v(area);
     regs_get(&got);
     return same();
@@ -258,12 +169,13 @@ static bool scrub(void)
     regs_set(&set);
     fp_move_scrub_v();
     regs_get(&got);
-    bool right = zero(got.bytes, 32 * vl) && got.fpsr == 0 && got.fpcr == 0 &&
-                 !memcmp(p_of(&got, 0), p_of(&set, 0), 17 * (vl / 8));
+    bool right = zero(got.bytes, 32 * user_vl) && got.fpsr == 0 && got.fpcr == 0 &&
+                 !memcmp(p_of(&got, 0), p_of(&set, 0), 17 * (user_vl / 8));
     regs_set(&set);
     fp_move_scrub_z();
     regs_get(&got);
-    return right && got.fpsr == 0 && got.fpcr == 0 && zero(got.bytes, 32 * vl + 17 * (vl / 8));
+    return right && got.fpsr == 0 && got.fpcr == 0 &&
+           zero(got.bytes, 32 * user_vl + 17 * (user_vl / 8));
 }
 
 /* BUGS 26: FPSR and FPCR, different and the same, go out and in whole. */
@@ -275,7 +187,8 @@ static bool status(void)
         randomise(&set);
         regs_set(&set);
         right &= fp_move_status() == (set.fpsr | set.fpcr << 32);
-        u64 want = (random() & 0x0800009f) | (round & 1 ? set.fpcr : random() & FPCR_TRIES) << 32;
+        u64 want = (user_random() & 0x0800009f) |
+                   (round & 1 ? set.fpcr : user_random() & 0x07c00000u) << 32;
         fp_move_status_set(want);
         right &= fp_move_status() == want;
         regs_get(&got);
@@ -300,21 +213,21 @@ static bool uppers_found(void)
 
     randomise(&set);
     clear_uppers(&set);
-    for (u32 n = 0; n < 32 && vl > 16; n++) {
-        for (u32 i = 16; i < vl; i++) {
-            z_of(&set, n)[i] = (u8)(1u << (random() % 8));
+    for (u32 n = 0; n < 32 && user_vl > 16; n++) {
+        for (u32 i = 16; i < user_vl; i++) {
+            z_of(&set, n)[i] = (u8)(1u << (user_random() % 8));
             right &= asked();
             z_of(&set, n)[i] = 0;
         }
     }
     for (u32 n = 0; n < 16; n++) {
-        for (u32 bit = 0; bit < vl; bit++) {
+        for (u32 bit = 0; bit < user_vl; bit++) {
             p_of(&set, n)[bit / 8] = (u8)(1u << (bit % 8));
             right &= asked();
             p_of(&set, n)[bit / 8] = 0;
         }
     }
-    for (u32 ones = 1; ones <= vl; ones++) {
+    for (u32 ones = 1; ones <= user_vl; ones++) {
         clear_uppers(&set);
         for (u32 i = 0; i < ones; i++)
             p_of(&set, 16)[i / 8] |= (u8)(1u << (i % 8));
@@ -334,7 +247,7 @@ static bool uppers_clean(void)
         regs_set(&set);
         right &= fp_move_uppers(area) == 0;
         regs_get(&got);
-        right &= same() && area[2 * vl] == 0xcc; /* its scratch is two Z registers */
+        right &= same() && area[2 * user_vl] == 0xcc; /* its scratch is two Z registers */
     }
     return right;
 }
@@ -346,15 +259,15 @@ static bool any_v(void)
     for (u32 n = 0; n < 32; n++) {
         for (u32 i = 0; i < 16; i++) {
             randomise(&set);
-            memset(set.bytes, 0, 32 * vl);
-            z_of(&set, n)[i] = (u8)(1u << (random() % 8));
+            memset(set.bytes, 0, 32 * user_vl);
+            z_of(&set, n)[i] = (u8)(1u << (user_random() % 8));
             regs_set(&set);
             right &= fp_move_any_v(area) != 0;
             regs_get(&got);
             right &= same();
         }
     }
-    memset(set.bytes, 0, 32 * vl);
+    memset(set.bytes, 0, 32 * user_vl);
     regs_set(&set);
     right &= fp_move_any_v(area) == 0;
     return right;
@@ -380,20 +293,18 @@ long user_main(void)
 {
     u32 bad = 0, lengths = 0;
 
-    print("1..%u\n", (u32)ARRAY_SIZE(tests));
+    user_print("1..%u\n", (u32)ARRAY_SIZE(tests));
     for (u32 i = 0; i < ARRAY_SIZE(tests); i++) {
         failed = lengths = 0;
         for (u32 want = VEC_VL_MIN; want <= VEC_VL_MAX; want += 16) {
-            long set_vl = user_call(SYS_PRCTL, PR_SVE_SET_VL, want, 0);
-            vl = (u32)(set_vl & PR_SVE_VL_LEN);
-            if (set_vl < 0 || vl != want)
+            if (!user_set_vl(want))
                 continue; /* this CPU does not have it */
             lengths++;
-            result(fp_move_rdvl() == vl && tests[i].test(), tests[i].name);
+            result(fp_move_rdvl() == user_vl && tests[i].test(), tests[i].name);
         }
         bad += failed != 0 || lengths == 0;
-        print("%sok %u - %s (%u vector lengths)\n", failed || !lengths ? "not " : "", i + 1,
-              tests[i].name, lengths);
+        user_print("%sok %u - %s (%u vector lengths)\n", failed || !lengths ? "not " : "", i + 1,
+                   tests[i].name, lengths);
     }
     return bad != 0;
 }

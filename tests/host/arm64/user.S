@@ -12,15 +12,14 @@ _start:
     mov     x8, #93                 /* exit */
     svc     #0
 
-/* long user_call(long number, long a, long b, long c) */
+/* long user_call(long number, long a, long b, long c, long d) */
     .globl  user_call
 user_call:
     mov     x8, x0
     mov     x0, x1
     mov     x1, x2
     mov     x2, x3
-    mov     x3, #0
-    mov     x4, #0
+    mov     x3, x4
     svc     #0
     ret
 
@@ -71,6 +70,35 @@ regs_get:
     .endr
     rdffr   p0.b
     str     p0, [x9]
+    sub     x9, x9, x11, lsl #4     /* P0 as it was */
+    ldr     p0, [x9]
+    ret
+
+/* FPSIMD only: FPSR, FPCR and V, whose values lie where those of Z do. x1: the vector length. */
+    .globl  v_set
+v_set:
+    ldr     x9, [x0]
+    msr     fpsr, x9
+    ldr     x9, [x0, #8]
+    msr     fpcr, x9
+    add     x9, x0, #16
+    .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+    ldr     q\n, [x9]
+    add     x9, x9, x1
+    .endr
+    ret
+
+    .globl  v_get
+v_get:
+    mrs     x9, fpsr
+    str     x9, [x0]
+    mrs     x9, fpcr
+    str     x9, [x0, #8]
+    add     x9, x0, #16
+    .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+    str     q\n, [x9]
+    add     x9, x9, x1
+    .endr
     ret
 
     .section .note.GNU-stack, "", %progbits
