@@ -197,6 +197,13 @@ void vcpu_start(struct vcpu *v)
     sched_add(v);
 }
 
+void vcpu_off(struct vcpu *v)
+{
+    CHECK(v->pcpu->current != v);
+    sched_remove(v);
+    v->state = VCPU_OFF;
+}
+
 static void flush_line(struct vcpu *v);
 
 /* Every vCPU stops for good; what they hold of the FP registers and areas goes first (I7). */

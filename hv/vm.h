@@ -88,6 +88,9 @@ void vm_create(const struct boot_vm *config, struct pcpu *cpu);
 /* A vCPU whose entry state arch/ has set becomes runnable at the end of its CPU's queue. */
 void vcpu_start(struct vcpu *v);
 
+/* Not the current one: it stops where it is and is OFF, to be started anew (x86-64's INIT). */
+void vcpu_off(struct vcpu *v);
+
 /* The guest powered itself off with `status` (0: passed). Every vCPU stops; FP state is released.
  */
 void vm_end(struct vm *vm, u64 status);

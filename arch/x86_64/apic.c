@@ -179,6 +179,15 @@ void arch_timer_set(struct pcpu *cpu, u64 ticks)
     apic_write(APIC_TIMER_INITIAL, counts ? (u32)counts : 1);
 }
 
+/*
+ * A device the firmware left armed. Unacknowledged it would stay in service, and with a vector
+ * above the timer's it would keep the timer out for good: no guest would ever be preempted again.
+ */
+void apic_stray_interrupt(void)
+{
+    apic_write(APIC_EOI, 0);
+}
+
 void apic_timer_interrupt(void)
 {
     arch_this_cpu()->arch.timer_fired = true;

@@ -12,5 +12,6 @@ void apic_init(struct pcpu *cpu, const struct boot_info *info);
 
 /* Called by vectors.S. */
 void apic_timer_interrupt(void);
+void apic_stray_interrupt(void);
 
 #endif

@@ -21,6 +21,16 @@ static bool legacy_prefix(u8 byte)
     }
 }
 
+size_t decode_prefixes(const u8 *bytes, size_t n, bool long_mode)
+{
+    size_t at = 0;
+
+    while (at < n && at < 14 &&
+           (legacy_prefix(bytes[at]) || (long_mode && (bytes[at] & 0xf0) == 0x40)))
+        at++;
+    return at;
+}
+
 bool decode_cr_access(const u8 *bytes, size_t n, bool long_mode, struct cr_access *out)
 {
     size_t at = 0;

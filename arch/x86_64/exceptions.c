@@ -42,7 +42,7 @@ struct PACKED table_register {
     u64 base;
 };
 
-extern const u8 exception_stubs[], timer_entry[], spurious_entry[];
+extern const u8 exception_stubs[], timer_entry[], stray_entry[], spurious_entry[];
 void gdt_activate(const struct table_register *gdtr, const struct table_register *idtr);
 NORETURN void stack_switch(struct pcpu *cpu, u64 top);
 struct exception_frame *exception_handle(struct exception_frame *frame); /* called by vectors.S */
@@ -98,8 +98,9 @@ void exceptions_init(void)
     idt[VECTOR_NMI].ist = 2;
     idt[VECTOR_MC].ist = 3;
     for (unsigned i = 32; i < 256; i++)
-        set_gate(i, spurious_entry, 0);
+        set_gate(i, stray_entry, 0);
     set_gate(VECTOR_TIMER, timer_entry, 0);
+    set_gate(VECTOR_SPURIOUS, spurious_entry, 0);
 
     const struct table_register gdtr = {sizeof(gdt) - 1, (u64)(uintptr_t)gdt};
     const struct table_register idtr = {sizeof(idt) - 1, (u64)(uintptr_t)idt};

@@ -3,6 +3,7 @@
 #include "cpu.h"
 #include "exceptions.h"
 #include "fp_hw.h"
+#include "leaks.h"
 #include "paging.h"
 #include "stacks.h"
 #include "virt.h"
@@ -56,6 +57,7 @@ void arch_init(struct pcpu *cpu, const struct boot_info *info)
     cpu_detect();
     exceptions_init();
     paging_init(info);
+    leaks_close();
     fp_hw_init(cpu);
     /* RDPID cannot be intercepted, and shows this MSR to every guest: let it be nothing. */
     if (cpu_has.tsc_aux)

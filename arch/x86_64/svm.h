@@ -208,6 +208,12 @@ enum vcpu_event svm_exit_gate(struct vcpu *v, u8 vector);
  */
 void svm_skip(struct vcpu *v, u32 bytes);
 
+/*
+ * Length of the instruction that exited, `bytes` without prefixes: where the CPU does not save the
+ * next RIP they are counted in the guest's memory (66 CPUID, F3 WBINVD = WBNOINVD, ...).
+ */
+u32 svm_length(struct vcpu *v, u32 bytes);
+
 /* Permission maps with everything intercepted but the MSRs that VMLOAD/VMSAVE switch; shared. */
 bool svm_maps_init(void);
 extern u64 svm_iopm_pa, svm_msrpm_pa;

@@ -32,19 +32,35 @@ static void gpr_set(struct vcpu *v, unsigned n, u64 value)
         v->arch.regs[n] = value;
 }
 
-/* The MOV that exited, read back through the guest's own tables. False: it is no MOV. */
-static bool decode_from_memory(struct vcpu *v, struct cr_access *access)
+/* The instruction that exited, read back through the guest's own tables. Returns its bytes. */
+static size_t fetch(struct vcpu *v, u8 *bytes, size_t n)
 {
     struct vmcb *c = v->arch.vmcb;
     struct guest_memory m = {
         v->vm->ram, v->vm->ram_gpa,          v->vm->ram_bytes, virt->get(v, GUEST_CR0),
         c->cr3,     virt->get(v, GUEST_CR4), c->efer};
-    bool long_mode = vcpu_in_64bit_mode(v);
-    u64 linear = long_mode ? c->rip : (u32)(c->cs.base + c->rip);
-    u8 bytes[15];
-    size_t n = guest_read(&m, linear, bytes, sizeof(bytes));
+    u64 linear = vcpu_in_64bit_mode(v) ? c->rip : (u32)(c->cs.base + c->rip);
 
-    return decode_cr_access(bytes, n, long_mode, access);
+    return guest_read(&m, linear, bytes, n);
+}
+
+/* False: what exited is no MOV. */
+static bool decode_from_memory(struct vcpu *v, struct cr_access *access)
+{
+    u8 bytes[15];
+    size_t n = fetch(v, bytes, sizeof(bytes));
+
+    return decode_cr_access(bytes, n, vcpu_in_64bit_mode(v), access);
+}
+
+u32 svm_length(struct vcpu *v, u32 bytes)
+{
+    u8 code[15];
+
+    if (likely(cpu_has.nrip))
+        return bytes; /* svm_skip() goes by NRIP */
+    size_t n = fetch(v, code, sizeof(code));
+    return (u32)decode_prefixes(code, n, vcpu_in_64bit_mode(v)) + bytes;
 }
 
 /* From the CPU where it tells (APM 2, 15.33.1), else from the instruction. */
@@ -84,6 +100,12 @@ static bool cr_read(struct vcpu *v, unsigned cr, u64 *value)
 
 static bool cr_write(struct vcpu *v, unsigned cr, u64 value)
 {
+    /* Paging that makes long mode active under a CS with L set is #GP (APM 2, 14.6.1), and VMRUN
+     * would refuse it. Outside long mode a guest may have such a CS: L means nothing there. */
+    if (cr == 0 && (value & CR0_PG) &&
+        (virt->get(v, GUEST_EFER) & (EFER_LME | EFER_LMA)) == EFER_LME &&
+        (v->arch.vmcb->cs.attributes & BIT(9)))
+        return false;
     return cr == 0 ? cr0_write(v, value) : cr4_write(v, value);
 }
 
@@ -124,7 +146,7 @@ enum vcpu_event svm_exit_xsetbv(struct vcpu *v)
 
     switch (xsetbv_write(v, (u32)v->arch.regs[RCX], value)) {
     case XSETBV_DONE:
-        svm_skip(v, 3);
+        svm_skip(v, svm_length(v, 3));
         return VCPU_RESUME;
     case XSETBV_UD:
         inject_ud(v);

@@ -14,6 +14,8 @@
 #include "hv/console.h"
 #include "hv/hypercall.h"
 
+#define APIC_PAGE 0xfee00000ull
+
 /* Out of line: what a measured exit does not run should not cost it saved registers either. */
 #define COLD __attribute__((noinline))
 
@@ -80,7 +82,7 @@ static COLD enum vcpu_event exit_cpuid(struct vcpu *v)
     v->arch.regs[RBX] = r.ebx;
     v->arch.regs[RCX] = r.ecx;
     v->arch.regs[RDX] = r.edx;
-    svm_skip(v, 2);
+    svm_skip(v, svm_length(v, 2));
     return VCPU_RESUME;
 }
 
@@ -104,7 +106,7 @@ static COLD enum vcpu_event exit_msr(struct vcpu *v)
         return fault(v, VECTOR_GP, true);
     if (result == MSR_STOPPED)
         return VCPU_VM_ENDED;
-    svm_skip(v, 2);
+    svm_skip(v, svm_length(v, 2));
     return VCPU_RESUME;
 }
 
@@ -132,7 +134,7 @@ static COLD enum vcpu_event exit_io(struct vcpu *v)
 /* Nothing can wake a halted vCPU in this release, whatever its IF says. */
 static COLD enum vcpu_event exit_hlt(struct vcpu *v)
 {
-    svm_skip(v, 1);
+    svm_skip(v, svm_length(v, 1));
     v->state = VCPU_HALTED;
     return VCPU_BLOCKED;
 }
@@ -143,6 +145,13 @@ static COLD enum vcpu_event exit_npf(struct vcpu *v)
     u64 error = c->exitinfo1;
     const char *what = error & BIT(4) ? "fetched from" : error & BIT(1) ? "wrote to" : "read";
 
+    if ((c->exitinfo2 & PAGE_MASK) == APIC_PAGE) {
+        vcpu_crash(v,
+                   "it %s the page of the xAPIC (0x%lx), which it does not have: its APIC is an "
+                   "x2APIC, reached by MSRs 0x800 and up; let the guest use those",
+                   what, c->exitinfo2);
+        return VCPU_VM_ENDED;
+    }
     vcpu_crash(v,
                "it %s guest-physical 0x%lx, where it has no memory (its RAM ends at 0x%lx) and "
                "no device; give it more memory, or mend the guest",
@@ -190,6 +199,22 @@ static enum vcpu_event exit_debug(struct vcpu *v)
     return fault(v, VECTOR_DB, false);
 }
 
+/*
+ * VMRUN checks less than a real CPU does at each instruction, but it does check (APM 2, 15.5.1): a
+ * guest that gets itself into a state no CPU runs in stops itself, not the machine.
+ */
+static enum vcpu_event refused_state(struct vcpu *v)
+{
+    const struct vmcb *c = v->arch.vmcb;
+
+    vcpu_crash(
+        v,
+        "VMRUN refuses its state (CR0 %lx CR3 %lx CR4 %lx EFER %lx, CS attributes %x), which "
+        "no CPU runs in: mend what the guest last wrote to these, or report it",
+        c->cr0, c->cr3, c->cr4, c->efer, c->cs.attributes);
+    return VCPU_VM_ENDED;
+}
+
 /* What is not on the measured path. */
 static COLD enum vcpu_event exit_rare(struct vcpu *v, u64 code)
 {
@@ -216,7 +241,8 @@ static COLD enum vcpu_event exit_rare(struct vcpu *v, u64 code)
         return fault(v, VECTOR_GP, true);
     case SVM_EXIT_INVD:
     case SVM_EXIT_WBINVD:
-        svm_skip(v, 2); /* caches are coherent and shared with everyone: nothing to do */
+        svm_skip(
+            v, svm_length(v, 2)); /* caches are coherent and shared with everyone: nothing to do */
         return VCPU_RESUME;
     case SVM_EXIT_INVLPGA:
     case SVM_EXIT_VMRUN:
@@ -237,9 +263,7 @@ static COLD enum vcpu_event exit_rare(struct vcpu *v, u64 code)
         break;
     }
     if (code == SVM_EXIT_INVALID)
-        panic("VMRUN refused the VMCB of vm %s vCPU %u: CR0 %lx CR3 %lx CR4 %lx EFER %lx",
-              vm_name(v->vm), v->id, v->arch.vmcb->cr0, v->arch.vmcb->cr3, v->arch.vmcb->cr4,
-              v->arch.vmcb->efer);
+        return refused_state(v);
     vcpu_crash(v, "SVM exit 0x%lx (info 0x%lx, 0x%lx), which Fermata never asked for; report it",
                code, v->arch.vmcb->exitinfo1, v->arch.vmcb->exitinfo2);
     return VCPU_VM_ENDED;

@@ -87,6 +87,7 @@ void arch_vcpu_init(struct vcpu *v)
 {
     v->arch.apic_base =
         0xfee00000 | APIC_BASE_ENABLE | APIC_BASE_EXTD | (v->id == 0 ? APIC_BASE_BSP : 0);
+    v->arch.init_seen = v->id != 0; /* reset leaves the others waiting for SIPI: SDM 3, 10.4.1 */
     v->arch.apic_svr = 0xff;
     v->arch.apic_tpr = 0;
     reset_fp(v);

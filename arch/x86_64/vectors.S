@@ -65,10 +65,11 @@ exception_common:
     add     $16, %rsp
     iretq
 
-/* The timer only ends a quantum: the run loop looks at the flag. Nothing else interrupts us. */
-    .globl  timer_entry
+/* The timer only ends a quantum: the run loop looks at the flag. */
+    .macro interrupt name, handler
+    .globl  \name
     .balign 16
-timer_entry:
+\name:
     cld
     push    %rax
     push    %rcx
@@ -79,7 +80,7 @@ timer_entry:
     push    %r9
     push    %r10
     push    %r11
-    call    apic_timer_interrupt
+    call    \handler
     pop     %r11
     pop     %r10
     pop     %r9
@@ -90,6 +91,10 @@ timer_entry:
     pop     %rcx
     pop     %rax
     iretq
+    .endm
+
+    interrupt timer_entry, apic_timer_interrupt
+    interrupt stray_entry, apic_stray_interrupt
 
 /* The APIC's spurious vector wants no EOI. */
     .globl  spurious_entry

@@ -81,6 +81,8 @@
 #define MSR_GS_BASE        0xc0000101
 #define MSR_KERNEL_GS_BASE 0xc0000102
 #define MSR_TSC_AUX        0xc0000103
+#define MSR_FP_CFG         0xc0011028
+#define MSR_DE_CFG         0xc0011029
 #define MSR_VM_CR          0xc0010114
 #define MSR_VM_HSAVE_PA    0xc0010117
 

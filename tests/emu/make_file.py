@@ -1,7 +1,11 @@
 #!/usr/bin/env python3
 """Makes one bad file for an emulator test: make_file.py GUEST OUTPUT KIND. GUEST is the built guest kernel."""
+import os
+import platform
 import struct
+import subprocess
 import sys
+import tempfile
 
 PT_LOAD, PT_NOTE = 1, 4
 
@@ -76,7 +80,21 @@ def image_big_endian(image):
     return image
 
 
+def odd_x86(_):
+    """The kernel of odd_x86.S, assembled and linked as a 32-bit ELF file at 1 MiB."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    cross = "" if platform.machine() == "x86_64" else "x86_64-linux-gnu-"
+    with tempfile.TemporaryDirectory() as work:
+        built, elf = os.path.join(work, "odd.o"), os.path.join(work, "odd.elf")
+        subprocess.run([cross + "gcc", "-m32", "-c", os.path.join(here, "odd_x86.S"), "-o", built], check=True)
+        subprocess.run([cross + "ld", "-n", "-m", "elf_i386", "--no-warn-rwx-segments", "-T",
+                        os.path.join(here, "odd_x86.lds"), built, "-o", elf], check=True)
+        with open(elf, "rb") as source:
+            return source.read()
+
+
 KINDS = {
+    "odd-x86": odd_x86,
     "copy": lambda guest: guest,
     "empty": lambda guest: bytearray(),
     "stub": lambda guest: guest[:40],
