@@ -145,6 +145,8 @@ static u64 probe(struct pcpu *cpu, const struct class *class, enum gate gate)
     c->rflags = RFLAGS_FIXED;
     c->cr0 = gate == GATE_OPEN ? open_cr0 : open_cr0 | CR0_TS;
     c->cr4 = read_cr4() & ~(gate == GATE_CLOSED ? (u64)CR4_OSXSAVE : 0);
+    if (class->code == selftest_write_cr4)
+        c->rax = c->cr4; /* some check the value before the intercept */
     c->intercept_cr = gate == GATE_CLOSED ? SVM_CR_ALWAYS | SVM_CR_GATE : SVM_CR_ALWAYS;
     c->clean = 0;
     c->eventinj = 0;
