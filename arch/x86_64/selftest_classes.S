@@ -49,4 +49,12 @@ selftest_\name:
     class   monitor, monitor
     class   io, in $0x80, %al
 
+/* Spins until the timer takes the CPU away, which it must although the guest's IF is 0; bounded. */
+    .globl  selftest_spin
+    .balign 16
+selftest_spin:
+    dec     %rcx
+    jnz     selftest_spin
+    vmmcall
+
     .section .note.GNU-stack, "", @progbits

@@ -13,11 +13,11 @@
 #include "hv/console.h"
 #include "hv/pages.h"
 
-#define ANY_RIP     ~0ull
 #define NM          SVM_EXIT_EXCEPTION_NM
 #define UD          SVM_EXIT_EXCEPTION_UD
 #define GP          (SVM_EXIT_EXCEPTION + VECTOR_GP)
-#define NOTHING     0
+#define TIMER_US    20u
+#define SPINS       1000000u    /* by far more than TIMER_US */
 #define UNKNOWN_MSR 0x4b564dffu /* in no vendor's range */
 
 /* What it means if the closed gate lets a class through. */
@@ -49,10 +49,12 @@ CODE(fnstcw)
 CODE(fwait)
 CODE(mmx)
 CODE(emms)
-CODE(sse) CODE(sse_int) CODE(ldmxcsr) CODE(fxsave) CODE(fxrstor) CODE(avx) CODE(xsave)
-    CODE(xsaveopt) CODE(xrstor) CODE(xgetbv) CODE(xgetbv1) CODE(xsetbv) CODE(read_cr0) CODE(smsw)
-        CODE(read_cr4) CODE(write_cr0) CODE(clts) CODE(lmsw) CODE(write_cr4) CODE(cpuid) CODE(rdmsr)
-            CODE(wrmsr) CODE(rdtscp) CODE(io)
+CODE(sse)
+CODE(sse_int)
+CODE(ldmxcsr) CODE(fxsave) CODE(fxrstor) CODE(avx) CODE(xsave) CODE(xsaveopt) CODE(xrstor)
+    CODE(xgetbv) CODE(xgetbv1) CODE(xsetbv) CODE(read_cr0) CODE(smsw) CODE(read_cr4) CODE(write_cr0)
+        CODE(clts) CODE(lmsw) CODE(write_cr4) CODE(cpuid) CODE(rdmsr) CODE(wrmsr) CODE(spin)
+            CODE(rdtscp) CODE(io)
 
 #define DONE SVM_EXIT_VMMCALL
 
@@ -103,8 +105,8 @@ static struct vmcb *vmcb_make(struct pcpu *cpu)
     guest.vmcb = c;
     guest.vmcb_pa = (u64)(uintptr_t)c;
     c->intercept_exceptions = 0xffffffff;
-    c->intercept_misc1 =
-        (u32)(INTERCEPT_NMI | INTERCEPT_CPUID | INTERCEPT_IO | INTERCEPT_MSR | INTERCEPT_SHUTDOWN);
+    c->intercept_misc1 = (u32)(INTERCEPT_INTR | INTERCEPT_NMI | INTERCEPT_CPUID | INTERCEPT_IO |
+                               INTERCEPT_MSR | INTERCEPT_SHUTDOWN);
     c->intercept_misc2 = (u32)(INTERCEPT_VMRUN | INTERCEPT_VMMCALL | INTERCEPT_XSETBV);
     c->iopm_pa = svm_iopm_pa;
     c->msrpm_pa = svm_msrpm_pa;
@@ -259,6 +261,34 @@ static bool check_xsetbv(struct pcpu *cpu, char *why, size_t n)
     return false;
 }
 
+/*
+ * The timer interrupts us, and ends the run of a guest that has interrupts off: without it the
+ * first endless loop of a guest would be the last thing this machine does.
+ */
+static bool check_timer(struct pcpu *cpu, char *why, size_t n)
+{
+    static const struct class spin = {"spin",        selftest_spin, SVM_EXIT_INTR, 0,
+                                      SVM_EXIT_INTR, SPINS,         NEED_NOTHING,  ESCAPE_STOP};
+    u64 ticks = tsc_hz * TIMER_US / 1000000;
+
+    arch_timer_set(cpu, ticks);
+    u64 got = probe(cpu, &spin, GATE_OPEN);
+    if (got != SVM_EXIT_INTR) {
+        format_text(why, n,
+                    "the timer does not end the run of a guest (expected exit 0x%x, got 0x%lx); "
+                    "without preemption guests cannot share this CPU",
+                    SVM_EXIT_INTR, got);
+        return false;
+    }
+    __asm__ volatile("sti; nop; cli" ::: "memory");
+    if (!cpu->arch.timer_fired) {
+        format_text(why, n, "the timer's interrupt does not arrive; the APIC is not usable");
+        return false;
+    }
+    cpu->arch.timer_fired = false;
+    return true;
+}
+
 /* Known weaknesses the gate does not lean on: said, so that nobody leans on them later. */
 static void note_errata(struct pcpu *cpu)
 {
@@ -292,7 +322,7 @@ static bool check_all(struct pcpu *cpu, u32 *ran, char *why, size_t n)
             return false;
         ++*ran;
     }
-    return check_xsetbv(cpu, why, n);
+    return check_xsetbv(cpu, why, n) && check_timer(cpu, why, n);
 }
 
 bool svm_selftest(struct pcpu *cpu, char *why, size_t n)
