@@ -1,10 +1,13 @@
 /*
- * The hypervisor's own exceptions. All but one are the end: registers, backtrace, stop. The one is
- * NMI, which is counted and returns. It can strike anywhere but between CLGI and STGI: there the
- * guest's FS, GS, TR and syscall MSRs are still in the CPU, and an IST stack taken from a guest's
- * TSS would be the guest's to choose. Everywhere else, a guest's XCR0 or PKRU may be live
- * (BUGS 12, 13): handlers are compiled without vector registers and touch no user page, so neither
- * can reach them.
+ * The hypervisor's own exceptions. All but two are the end: registers, backtrace, stop.
+ *
+ * #DB can only be a guest's single-step trap that the CPU let through the exit (Bochs 3.0 does):
+ * the hypervisor sets no breakpoint, so it returns.
+ *
+ * NMI is counted and returns. It can strike anywhere but between CLGI and STGI: there the guest's
+ * FS, GS, TR and syscall MSRs are still in the CPU, and an IST stack taken from a guest's TSS would
+ * be the guest's to choose. Everywhere else, a guest's XCR0 or PKRU may be live (BUGS 12, 13):
+ * handlers are compiled without vector registers and touch no user page, so neither can reach them.
  */
 #include "exceptions.h"
 #include "cpu.h"
@@ -132,6 +135,8 @@ struct exception_frame *exception_handle(struct exception_frame *f)
         nmi_count++;
         return f;
     }
+    if (f->vector == VECTOR_DB)
+        return f;
     if (f->vector == VECTOR_PF || f->vector == VECTOR_DF)
         describe_fault(cr2, where, sizeof(where));
     format_text(text, sizeof(text),

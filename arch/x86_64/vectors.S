@@ -45,7 +45,7 @@ exception_common:
     push    %rax
     mov     %rsp, %rdi
     and     $-16, %rsp
-    call    exception_handle    /* returns for an NMI only */
+    call    exception_handle    /* returns for NMI and #DB only */
     mov     %rax, %rsp          /* it gives the frame back */
     pop     %rax
     pop     %rcx
