@@ -27,6 +27,7 @@
 
 #define CPACR_ZEN(n)  ((u64)(n) << 16)
 #define CPACR_FPEN(n) ((u64)(n) << 20)
+#define CPACR_SMEN(n) ((u64)(n) << 24)
 
 /* ESR_ELx.EC (DDI 0487, ESR_EL1) */
 #define EC_UNKNOWN 0x00
@@ -60,7 +61,8 @@ struct reset_regs {
 enum trap_mode {
     TRAP_FATAL,  /* not expected: say what happened, fail the VM */
     TRAP_RECORD, /* note it and go on behind the instruction */
-    TRAP_OPEN, /* EC 0x07 and 0x19: open CPACR_EL1 and retry, as a lazy kernel does; others as above
+    TRAP_OPEN, /* EC 0x07, 0x19 and 0x1d: open CPACR_EL1 and retry, as a lazy kernel does; others as
+                * above
                 */
 };
 
@@ -71,8 +73,8 @@ struct cpu {
 
     u32 mode; /* enum trap_mode */
     u32 traps;
-    u32 opened_fp, opened_sve; /* TRAP_OPEN's work */
-    u32 ec;                    /* of the last expected exception */
+    u32 opened_fp, opened_sve, opened_sme; /* TRAP_OPEN's work */
+    u32 ec;                                /* of the last expected exception */
     u32 vector;
     u64 esr, elr, far;
 

@@ -9,15 +9,29 @@ extern u8 stacks[]; /* start.S */
 
 const struct scenario scenarios[] = {
     {"nofp", scenario_nofp, true}, /* first: needs vCPUs that never touched FP */
-    {"reset", scenario_reset, true},        {"arith", scenario_arith, true},
-    {"control", scenario_control, true},    {"hold", scenario_hold, true},
-    {"exits", scenario_exits, true},        {"lengths", scenario_lengths, true},
-    {"lazy", scenario_lazy, true},          {"refuse", scenario_refuse, true},
-    {"psci", scenario_psci, true},          {"bench", scenario_bench, false},
-    {"triple", scenario_triple, false},     {"fault-loop", scenario_fault_loop, false},
-    {"hc-undef", scenario_hc_undef, false}, {"stage2", scenario_stage2, false},
-    {"msr", scenario_msr, false},           {"spin-cli", scenario_spin_cli, false},
-    {"halt", scenario_halt, false},         {NULL, NULL, false},
+    {"reset", scenario_reset, true},
+    {"arith", scenario_arith, true},
+    {"control", scenario_control, true},
+    {"hold", scenario_hold, true},
+    {"exits", scenario_exits, true},
+    {"lengths", scenario_lengths, true},
+    {"lazy", scenario_lazy, true},
+    {"refuse", scenario_refuse, true},
+    {"psci", scenario_psci, true},
+    {"sme", scenario_sme, true},
+    {"sme-bugs", scenario_sme_bugs, true},
+    {"sme-refuse", scenario_sme_refuse, true},
+    {"sme-hold", scenario_sme_hold, false},
+    {"sme-lazy", scenario_sme_lazy, false},
+    {"bench", scenario_bench, false},
+    {"triple", scenario_triple, false},
+    {"fault-loop", scenario_fault_loop, false},
+    {"hc-undef", scenario_hc_undef, false},
+    {"stage2", scenario_stage2, false},
+    {"msr", scenario_msr, false},
+    {"spin-cli", scenario_spin_cli, false},
+    {"halt", scenario_halt, false},
+    {NULL, NULL, false},
 };
 
 struct cpu *cpu_at(u32 index)

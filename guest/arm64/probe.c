@@ -33,6 +33,11 @@ static bool open_and_retry(struct cpu *cpu, u32 ec)
         sysreg_write(cpacr_el1, cpacr | CPACR_ZEN(3));
         return true;
     }
+    if (ec == EC_SME && !(cpacr & CPACR_SMEN(2))) {
+        cpu->opened_sme++;
+        sysreg_write(cpacr_el1, cpacr | CPACR_SMEN(3));
+        return true;
+    }
     return false;
 }
 
