@@ -76,6 +76,7 @@ static void bug20(void)
 {
     u32 bad = 0;
 
+    sysreg_write(svcr, 0);
     for (u32 i = 0; i < 200; i++) {
         u32 svl = svls[i % svl_count], vl = vl_count ? vls[i * 7 % vl_count] : 0;
         sme_set_svl(svl);
