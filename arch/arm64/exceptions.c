@@ -35,9 +35,22 @@ const char *esr_text(u64 esr)
     return text ? text : "exception of a class Fermata does not know";
 }
 
-/* The fault status of an abort (ISS.DFSC), in words: DDI 0487 D19.2.37. */
-static const char *fault_text(u64 esr)
+static bool in_guard(u64 address)
 {
+    u64 guard;
+
+    for (u32 n = 0; (guard = stack_guard(n)) != 0; n++) {
+        if (address - guard < PAGE_SIZE)
+            return true;
+    }
+    return false;
+}
+
+/* The fault status of an abort (ISS.DFSC), in words: DDI 0487 D19.2.37. */
+static const char *fault_text(u64 esr, u64 far)
+{
+    if (in_guard(far))
+        return ", the stack has overflowed";
     switch (ESR_ISS(esr) & 0x3c) {
     case 0x00:
         return ", address size fault";
@@ -78,7 +91,7 @@ NORETURN void exception_fatal(const struct crash_frame *f, u64 slot)
                 f->sp, f->pc, f->pstate, f->esr, f->far, sysreg_read(hcr_el2),
                 sysreg_read(cptr_el2), sysreg_read(sctlr_el2));
     panic_exception(f->pc, f->x[29], text, "%s%s at EL2%s (FAR 0x%lx)%s", kinds[slot & 3],
-                    esr_text(f->esr), is_abort(f->esr) ? fault_text(f->esr) : "", f->far,
+                    esr_text(f->esr), is_abort(f->esr) ? fault_text(f->esr, f->far) : "", f->far,
                     slot < 4 || slot > 7 ? ", by a vector that cannot be taken" : "");
 }
 
