@@ -45,7 +45,9 @@ BASE := -std=gnu11 -ffreestanding -O2 -g $(WARN) -I. -Iarch/$(ARCH) -fno-common 
     -fno-omit-frame-pointer -fno-stack-protector -fno-asynchronous-unwind-tables -fno-unwind-tables
 # The hypervisor never touches an FP or vector register outside the listed movers (tools/vector_allowed.txt).
 ARCH_FLAGS_x86_64 := -m64 -mgeneral-regs-only -mno-red-zone -fcf-protection=none
+# X10-X15 and X18 stay the guest's on the shortest exit (guest_fp in arch/arm64/vectors.S).
 ARCH_FLAGS_arm64 := -mgeneral-regs-only -mbranch-protection=none \
+    $(addprefix -ffixed-x,10 11 12 13 14 15 18) \
     $(if $(findstring clang,$(CC)),,-mno-outline-atomics)
 BUILD_FLAGS_debug := -DFERMATA_DEBUG
 BUILD_FLAGS_coverage := -DFERMATA_DEBUG -DFERMATA_COVERAGE

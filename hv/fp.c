@@ -82,6 +82,7 @@ static FP_HOT void load(struct vcpu *v, fp_units units)
 {
     struct fp_ctx *fp = &v->fp;
     struct pcpu *cpu = v->pcpu;
+    fp_units live = fp->live;
     u64 start = arch_cycles();
 
     DEBUG_CHECK(cpu->fp_owner == NULL || cpu->fp_owner == v);
@@ -90,14 +91,15 @@ static FP_HOT void load(struct vcpu *v, fp_units units)
 
     fp->stats.bytes += arch_fp_load(fp, units);
     fp->stats.loads++;
-    fp->in_sync = fp->live == 0 || fp->in_sync;
-    fp->live |= units;
+    fp->in_sync = live == 0 || fp->in_sync;
+    fp->live = live | units;
     fp->cpu = cpu->id;
     cpu->fp_owner = v;
     fp->stats.cycles += elapsed(start);
 }
 
-/* Memory := registers, unless they are equal already. The vCPU stays the owner. */
+/* Memory := registers, unless they are equal already. The vCPU stays the owner, and the caller says
+ * in_sync if that is how it goes on. */
 static FP_HOT void save(struct fp_ctx *fp)
 {
     if (fp->in_sync)
@@ -105,7 +107,6 @@ static FP_HOT void save(struct fp_ctx *fp)
     DEBUG_CHECK(fp->area.bytes >= arch_fp_bytes(fp, fp->live));
     fp->stats.bytes += arch_fp_save(fp);
     fp->stats.saves++;
-    fp->in_sync = true;
 }
 
 /* The registers go to INIT and belong to no one; what was in them is in memory, or is meant to be
@@ -113,6 +114,7 @@ static FP_HOT void save(struct fp_ctx *fp)
 static FP_HOT void disown(struct vcpu *v)
 {
     struct fp_ctx *fp = &v->fp;
+    struct pcpu *cpu = v->pcpu;
 
     arch_fp_scrub(fp, fp->live);
     fp->stats.scrubs++;
@@ -120,25 +122,26 @@ static FP_HOT void disown(struct vcpu *v)
     fp->live = 0;
     fp->cpu = FP_NOWHERE;
     fp->in_sync = false;
-    v->pcpu->fp_owner = NULL;
+    cpu->fp_owner = NULL;
 }
 
 enum fp_trap_result fp_trap(struct vcpu *v, fp_units units)
 {
     struct fp_ctx *fp = &v->fp;
+    fp_units live = fp->live;
 
     DEBUG_CHECK(v->pcpu->current == v);
     fp->stats.traps++;
     if (units & ~fp->offered)
         return FP_TRAP_REFUSED;
-    if ((units & ~fp->live) == 0)
+    if ((units & ~live) == 0)
         return FP_TRAP_NOT_OURS;
 
-    fp_units together = arch_fp_closure(fp, units);
-    if (!ensure_area(v, fp->live | together))
+    fp_units together = live | arch_fp_closure(fp, units);
+    if (!ensure_area(v, together))
         return FP_TRAP_NO_MEMORY;
-    load(v, together & ~fp->live);
-    arch_fp_gate(v, fp->live);
+    load(v, together & ~live);
+    arch_fp_gate(v, together);
     return FP_TRAP_RETRY;
 }
 
@@ -181,8 +184,10 @@ bool fp_grow(struct vcpu *v)
 
 void fp_sync(struct vcpu *v)
 {
-    if (owns(v))
-        save(&v->fp);
+    if (!owns(v))
+        return;
+    save(&v->fp);
+    v->fp.in_sync = true;
 }
 
 void fp_release(struct vcpu *v)

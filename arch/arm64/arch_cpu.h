@@ -14,6 +14,7 @@ struct arch_pcpu {
     u64 cptr[4]; /* CPTR_EL2 by the units (FP_UNIT_*) that are open */
     u32 open;    /* which of them CPTR_EL2 holds */
     u32 vl;      /* what ZCR_EL2.LEN says, in bytes: written only when it changes */
+    bool e2h;    /* features.e2h, where an FP trap has it at hand */
     u64 mpidr;   /* physical, MPIDR_EL1 */
     u64 gicr;    /* this CPU's redistributor frame */
 };

@@ -20,6 +20,7 @@ struct arch_fp {
     u64 zcr_el1;    /* gated by TZ, so it moves with the SVE unit */
     u64 tpidr2_el0; /* eager, on SME machines without FEAT_FGT only */
     u64 smpri_el1;  /* likewise */
+    u64 sve_header; /* how its SVE form begins, */
     u32 sve_vl;     /* the VM's maximum vector length in bytes; 0: no SVE */
     u32 sve_bytes;  /* what its SVE form takes in memory, */
     u32 sve_moved;  /* and what a move of it moves (vec_layout.h) */

@@ -65,18 +65,19 @@ ARCH_INLINE void arch_vcpu_switch_in(struct vcpu *v)
 /* ---- FP: the gate ---- */
 
 /* Sets the gate without the ISB that EL2's own use needs: ERET synchronises for the guest. */
-ARCH_INLINE bool fp_set_gate(struct arch_pcpu *cpu, fp_units units)
+ARCH_INLINE void fp_set_gate(struct arch_pcpu *cpu, fp_units units)
 {
-    if (cpu->open == units)
-        return false;
     cpu->open = units;
     sysreg_write(cptr_el2, cpu->cptr[units]);
-    return true;
 }
 
+/* hv/fp.c opens right after arch_fp_load(), which had to open the same units for itself. */
 ARCH_INLINE void arch_fp_gate(struct vcpu *v, fp_units units)
 {
-    fp_set_gate(&v->pcpu->arch, units);
+    if (units == 0)
+        fp_set_gate(&v->pcpu->arch, 0);
+    else
+        DEBUG_CHECK(v->pcpu->arch.open == units);
 }
 
 ARCH_INLINE bool arch_fp_must_load(const struct fp_ctx *fp)
@@ -110,15 +111,16 @@ ARCH_INLINE size_t arch_fp_bytes(const struct fp_ctx *fp, fp_units units)
 ARCH_INLINE size_t arch_fp_load(struct fp_ctx *fp, fp_units units)
 {
     struct pcpu *cpu = arch_this_cpu();
+    fp_units live = fp->live;
 
-    if (fp_set_gate(&cpu->arch, fp->live | units))
-        isb();
+    fp_set_gate(&cpu->arch, live | units);
+    __asm__ volatile("isb"); /* only registers wait for it: memory need not be read again */
     if (units & FP_UNIT_SVE) {
         if (cpu->arch.vl != fp->arch.sve_vl)
             fp_set_vl(cpu, fp->arch.sve_vl);
-        guest_zcr_set(fp->arch.zcr_el1);
+        guest_zcr_set(cpu->arch.e2h, fp->arch.zcr_el1);
         /* SVE joins a live FPSIMD: by I6 the rest of Z, P and FFR are zero in the registers too. */
-        if (fp->live)
+        if (live)
             return 0;
         if (likely(fp_header(fp)->form == VEC_SVE)) {
             fp_move_load_z(fp->area.base);
@@ -135,8 +137,8 @@ ARCH_INLINE size_t arch_fp_save(struct fp_ctx *fp)
     DEBUG_CHECK(arch_this_cpu()->arch.open == fp->live);
     if (fp->live & FP_UNIT_SVE) {
         fp->arch.zcr_el1 = guest_zcr();
-        bool full = fp_move_save_sve(fp->area.base, VEC_SVE_HEADER(fp->arch.sve_vl));
-        return full ? fp->arch.sve_moved : VEC_V_MOVED;
+        u64 full = fp_move_save_sve(fp->area.base, fp->arch.sve_header);
+        return likely(full) ? fp->arch.sve_moved : VEC_V_MOVED;
     }
     fp_move_save_v(fp->area.base);
     return VEC_V_MOVED;

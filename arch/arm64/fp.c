@@ -31,8 +31,10 @@ static u64 cptr_for(fp_units units)
 
 void fp_open(struct pcpu *cpu, fp_units units)
 {
-    if (fp_set_gate(&cpu->arch, units))
-        isb();
+    if (cpu->arch.open == units)
+        return;
+    fp_set_gate(&cpu->arch, units);
+    isb();
 }
 
 /* Needs the SVE gate open and synchronised. The moves behind it see the new length. */
@@ -49,6 +51,7 @@ void fp_init_cpu(struct pcpu *cpu)
 {
     for (u32 units = 0; units < ARRAY_SIZE(cpu->arch.cptr); units++)
         cpu->arch.cptr[units] = cptr_for(units);
+    cpu->arch.e2h = features.e2h;
     cpu->arch.open = ~0u; /* unknown, like the length: what is compared with */
     fp_open(cpu, FP_UNIT_FPSIMD | (features.sve ? FP_UNIT_SVE : 0u));
     if (features.sve) {
@@ -65,6 +68,7 @@ void fp_init_context(struct arch_fp *arch, const struct arch_fp_config *config)
 {
     *arch = (struct arch_fp){
         .sve_vl = config->sve_vl,
+        .sve_header = VEC_SVE_HEADER(config->sve_vl),
         .sve_bytes = (u32)vec_bytes(VEC_SVE, config->sve_vl),
         .sve_moved = (u32)vec_moved(VEC_SVE, config->sve_vl),
     };

@@ -112,10 +112,15 @@ function fp_move_load_z
     msr     fpcr, x3
 1:  ret
 
-/* Zeroes are loaded rather than moved: four registers an instruction, from one cache line. */
+/*
+ * Zeroes are loaded rather than moved: four registers an instruction, from one cache line. They lie
+ * among the code, where one ADR reaches them.
+ */
+    .balign 64
+zeroes:
+    .skip   64
     .macro scrub_v
-    adrp    x0, zeroes
-    add     x0, x0, :lo12:zeroes
+    adr     x0, zeroes
     all_v   ld1, [x0]
     msr     fpcr, xzr
     msr     fpsr, xzr
@@ -207,10 +212,5 @@ function fp_move_any_v
 function fp_move_rdvl
     rdvl    x0, #1
     ret
-
-    .section .rodata.fp_moves, "a", %progbits
-    .balign 64
-zeroes:
-    .skip   64
 
     .section .note.GNU-stack, "", %progbits

@@ -25,9 +25,9 @@ void fp_move_load_z(const void *image);
 
 /*
  * What is live with SVE open, in the smallest form that holds it: the FPSIMD form if nothing is set
- * above bit 127, in P or in FFR. True: it took the SVE form.
+ * above bit 127, in P or in FFR. Not 0: it took the SVE form.
  */
-bool fp_move_save_sve(void *image, u64 form_vl);
+u64 fp_move_save_sve(void *image, u64 form_vl);
 
 /* V0-V31 := 0, FPCR and FPSR := 0. FPSIMD gate; where the SVE gate is open all of Z0-Z31. */
 void fp_move_scrub_v(void);

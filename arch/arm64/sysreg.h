@@ -166,12 +166,12 @@ static inline void guest_cpacr_set(u64 value)
 
 ARCH_INLINE u64 guest_zcr(void)
 {
-    return features.e2h ? sysreg_read(ZCR_EL12) : sysreg_read(ZCR_EL1);
+    return unlikely(features.e2h) ? sysreg_read(ZCR_EL12) : sysreg_read(ZCR_EL1);
 }
 
-ARCH_INLINE void guest_zcr_set(u64 value)
+ARCH_INLINE void guest_zcr_set(bool e2h, u64 value)
 {
-    if (features.e2h)
+    if (unlikely(e2h))
         sysreg_write(ZCR_EL12, value);
     else
         sysreg_write(ZCR_EL1, value);

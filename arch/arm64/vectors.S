@@ -51,8 +51,8 @@ guest_enter:
     isb
 
 /*
- * The rest of an exit, after the caller-saved registers are in the vcpu (x0): what only a handler
- * that looks at them, or a switch, needs. Then \handler(vcpu) returns an event.
+ * The rest of an exit, after X0-X19 are in the vcpu (x0): what only a handler that looks at them, or
+ * a switch, needs. Then \handler(vcpu) returns an event.
  */
     .macro full_exit handler
     stp     x20, x21, [x0, #VCPU_X + 160]
@@ -74,9 +74,7 @@ guest_enter:
     b       guest_leave
     .endm
 
-    .macro save_rest_of_caller_saved
-    stp     x4, x5, [x0, #VCPU_X + 32]
-    stp     x6, x7, [x0, #VCPU_X + 48]
+    .macro save_rest
     stp     x8, x9, [x0, #VCPU_X + 64]
     stp     x10, x11, [x0, #VCPU_X + 80]
     stp     x12, x13, [x0, #VCPU_X + 96]
@@ -85,18 +83,19 @@ guest_enter:
     stp     x18, x19, [x0, #VCPU_X + 144]
     .endm
 
-/*
- * A closed gate is the exit that laziness adds, so it is the shortest: the handler is C and keeps
- * X19-X29 itself, and ELR_EL2 and SPSR_EL2 are still right when the instruction is run again. If it
- * is not, the exit is completed as any other.
- */
+/* Any synchronous exit but a closed gate. */
 guest_sync:
-    save_rest_of_caller_saved
-    mrs     x1, esr_el2
-    lsr     x1, x1, #26
-    cmp     x1, #0x07               /* EC_FP */
-    ccmp    x1, #0x19, #4, ne       /* EC_SVE */
-    b.ne    1f
+    save_rest
+    full_exit guest_sync_exit
+
+/*
+ * A closed gate is the exit that laziness adds, so it is the shortest. C keeps X19-X29 and does not
+ * use X10-X15 and X18 at all (-ffixed-*, Makefile): they stay where they are, and so do ELR_EL2 and
+ * SPSR_EL2, for the instruction is run again. If it is not, the exit is completed as any other.
+ */
+guest_fp:
+    stp     x8, x9, [x0, #VCPU_X + 64]
+    stp     x16, x17, [x0, #VCPU_X + 128]
     ldr     x2, [x0, #VCPU_EXITS]
     str     x30, [x0, #VCPU_X30]
     ubfx    w1, w1, #4, #1
@@ -106,7 +105,7 @@ guest_sync:
     bl      fp_trap
     mov     x1, x0
     ldr     x0, [sp]
-    cbnz    w1, 2f
+    cbnz    w1, 1f
 #ifdef FERMATA_DEBUG
     bl      guest_fp_check
     ldr     x0, [sp]
@@ -116,29 +115,27 @@ guest_sync:
     ldp     x4, x5, [x0, #VCPU_X + 32]
     ldp     x6, x7, [x0, #VCPU_X + 48]
     ldp     x8, x9, [x0, #VCPU_X + 64]
-    ldp     x10, x11, [x0, #VCPU_X + 80]
-    ldp     x12, x13, [x0, #VCPU_X + 96]
-    ldp     x14, x15, [x0, #VCPU_X + 112]
     ldp     x16, x17, [x0, #VCPU_X + 128]
-    ldr     x18, [x0, #VCPU_X + 144]
     ldr     x30, [x0, #VCPU_X30]
     ldp     x0, x1, [x0, #VCPU_X]
     eret
     dsb     nsh
     isb
 
-1:  full_exit guest_sync_exit
-
 /* x1 = what fp_trap() said. */
-2:  ldr     x30, [x0, #VCPU_X30]
+1:  stp     x10, x11, [x0, #VCPU_X + 80]
+    stp     x12, x13, [x0, #VCPU_X + 96]
+    stp     x14, x15, [x0, #VCPU_X + 112]
+    stp     x18, x19, [x0, #VCPU_X + 144]
+    ldr     x30, [x0, #VCPU_X30]
     full_exit guest_fp_failed
 
 guest_irq:
-    save_rest_of_caller_saved
+    save_rest
     full_exit guest_irq_exit
 
 guest_serror:
-    save_rest_of_caller_saved
+    save_rest
     full_exit guest_serror_exit
 
 /* x1 = the event. */
@@ -162,6 +159,15 @@ guest_leave:
     stp     x2, x3, [x0, #VCPU_X + 16]
     ldp     x2, x3, [sp], #16
     stp     x2, x3, [x0, #VCPU_X]
+    stp     x4, x5, [x0, #VCPU_X + 32]
+    stp     x6, x7, [x0, #VCPU_X + 48]
+    .ifc    \target, guest_sync
+    mrs     x1, esr_el2
+    lsr     x1, x1, #26
+    cmp     x1, #0x07               /* EC_FP */
+    ccmp    x1, #0x19, #4, ne       /* EC_SVE */
+    b.eq    guest_fp
+    .endif
     b       \target
     .endm
 
