@@ -17,10 +17,10 @@
 #define PATIENCE    20000 /* rounds without a preemption */
 
 struct holding {
-    u32 mode, vl, svl;
-    u64 preemptions, looks;
-    bool good;
     struct fp_difference why;
+    u64 preemptions, looks;
+    u32 mode, vl, svl;
+    bool good;
 };
 
 /* Use up time without leaving the guest, so that only the timer can end it. */

@@ -62,7 +62,7 @@ static bool za_is_want(u32 svl, const char *what)
     za_store(got, svl);
     u32 at = words_differ(got, want, svl * svl);
     if (at == svl * svl)
-        return true;
+        return svl != 0; /* nothing compared is nothing shown */
     diag("%s: ZA vector %u byte %u", what, at / svl, at % svl);
     pattern_diag(what, got + at, want + at, 8);
     return false;
@@ -122,8 +122,8 @@ void sme_slices(u32 svl)
     pattern_fill(sme_want()->za, svl * svl, pattern_seed(0, 0x2200 + svl));
     za_load(sme_want()->za, svl);
     sve_ptrue();
-    for (u32 size = 1; size <= 16; size *= 2)
-        good = views(svl, size) && good;
+    for (u32 log = 0; log <= 4; log++)
+        good = views(svl, 1u << log) && good;
     ok(good, "sme: rows and columns of all 31 tiles, read and written, at %u bits", svl * 8);
     ok(others(svl), "sme: ST1B, LD1W of slices, ZERO of tiles, ADDHA, ADDVA at %u bits", svl * 8);
 }
