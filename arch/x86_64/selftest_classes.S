@@ -57,4 +57,14 @@ selftest_spin:
     jnz     selftest_spin
     vmmcall
 
+/* 32-bit protected mode without paging: a jump to the TSS at selector 0x18, whose EIP is the VMMCALL. */
+    .globl  selftest_task, selftest_task_target
+    .balign 16
+    .code32
+selftest_task:
+    ljmp    $0x18, $0
+selftest_task_target:
+    vmmcall
+    .code64
+
     .section .note.GNU-stack, "", @progbits

@@ -53,13 +53,15 @@ CODE(sse)
 CODE(sse_int)
 CODE(ldmxcsr)
 CODE(fxsave)
-CODE(fxrstor) CODE(avx) CODE(xsave) CODE(xsaveopt) CODE(xrstor) CODE(xgetbv) CODE(xgetbv1)
-    CODE(xsetbv) CODE(read_cr0) CODE(smsw) CODE(read_cr4) CODE(write_cr0) CODE(clts) CODE(lmsw)
-        CODE(write_cr4) CODE(cpuid) CODE(rdmsr) CODE(wrmsr) CODE(spin) CODE(rdtscp) CODE(io)
+CODE(fxrstor)
+CODE(avx) CODE(xsave) CODE(xsaveopt) CODE(xrstor) CODE(xgetbv) CODE(xgetbv1) CODE(xsetbv)
+    CODE(read_cr0) CODE(smsw) CODE(read_cr4) CODE(write_cr0) CODE(clts) CODE(lmsw) CODE(write_cr4)
+        CODE(cpuid) CODE(rdmsr) CODE(wrmsr) CODE(spin) CODE(task) CODE(task_target) CODE(rdtscp)
+            CODE(io)
 
 #define DONE SVM_EXIT_VMMCALL
 
-            static const
+                static const
     struct class classes[] = {
         {"x87", selftest_x87, NM, 0, DONE, 0, NEED_NOTHING, ESCAPE_EAGER},
         {"fnstcw", selftest_fnstcw, NM, 0, DONE, 0, NEED_NOTHING, ESCAPE_EAGER},
@@ -327,6 +329,69 @@ static void note_errata(struct pcpu *cpu)
                          got);
 }
 
+struct task_state {
+    u32 link, esp0, ss0, esp1, ss1, esp2, ss2;
+    u32 cr3, eip, eflags, eax, ecx, edx, ebx, esp, ebp, esi, edi;
+    u32 es, cs, ss, ds, fs, gs, ldt, io_map;
+};
+_Static_assert(sizeof(struct task_state) == 104, "32-bit TSS, APM 2, 12.2.4");
+
+/* What a 32-bit guest needs for one task switch: two tasks and a GDT that names them. */
+static struct {
+    u64 gdt[5];
+    struct task_state from, to;
+} task ALIGNED(64);
+
+static u64 task_descriptor(const struct task_state *tss, u64 type)
+{
+    u64 base = (u64)(uintptr_t)tss;
+
+    return (sizeof(*tss) - 1) | (base & 0xffffff) << 16 | (0x80 | type) << 40 |
+           (base >> 24 & 0xff) << 56;
+}
+
+/*
+ * A hardware task switch sets CR0.TS, over the one the gate hides, so its intercept stops the VM.
+ * The probe wants 32-bit addresses, as all of them are where firmware puts small images low.
+ */
+static void note_task_switch(struct pcpu *cpu)
+{
+    struct vmcb *c = guest.vmcb;
+    const struct vmcb_segment data = {0x10, 0xc93, 0xffffffff, 0};
+
+    if ((u64)(uintptr_t)&task >> 32)
+        return;
+    task.gdt[1] = 0x00cf9b000000ffff;
+    task.gdt[2] = 0x00cf93000000ffff;
+    task.gdt[3] = task_descriptor(&task.to, 0x9);
+    task.gdt[4] = task_descriptor(&task.from, 0xb);
+    task.to = (struct task_state){.eip = (u32)(uintptr_t)selftest_task_target,
+                                  .eflags = RFLAGS_FIXED,
+                                  .esp = (u32)(uintptr_t)(buffer + sizeof(buffer)),
+                                  .cs = 0x08,
+                                  .es = 0x10,
+                                  .ss = 0x10,
+                                  .ds = 0x10,
+                                  .io_map = sizeof(struct task_state) << 16};
+    c->intercept_misc1 |= (u32)INTERCEPT_TASK_SWITCH;
+    c->cs = (struct vmcb_segment){0x08, 0xc9b, 0xffffffff, 0};
+    c->ss = c->ds = c->es = data;
+    c->gdtr = (struct vmcb_segment){0, 0, sizeof(task.gdt) - 1, (u64)(uintptr_t)task.gdt};
+    c->tr = (struct vmcb_segment){0x20, 0x08b, sizeof(task.from) - 1, (u64)(uintptr_t)&task.from};
+    c->efer = EFER_SVME;
+    c->cr0 = CR0_PE | CR0_ET;
+    c->cr4 = 0;
+    c->rip = (u64)(uintptr_t)selftest_task;
+    c->clean = 0;
+    c->tlb_control = TLB_FLUSH_ALL;
+    svm_enter(&guest, cpu->arch.host_vmcb_pa);
+    if (c->exitcode != SVM_EXIT_TASK_SWITCH)
+        selftest_erratum("task-switch",
+                         "expected exit 0x7d for a hardware task switch, got 0x%lx; a guest that "
+                         "uses one may miss the CR0.TS it sets",
+                         c->exitcode);
+}
+
 static bool check_all(struct pcpu *cpu, u32 *ran, char *why, size_t n)
 {
     for (size_t i = 0; i < ARRAY_SIZE(classes); i++) {
@@ -350,6 +415,7 @@ bool svm_selftest(struct pcpu *cpu, char *why, size_t n)
     bool good = check_all(cpu, &ran, why, n);
     if (good) {
         note_errata(cpu);
+        note_task_switch(cpu);
         say_info("selftest: %u instruction classes against the closed and the open gate", ran);
     }
     pages_free(guest.vmcb, 1, PAGES_HYPERVISOR);
