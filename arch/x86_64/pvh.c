@@ -12,6 +12,8 @@
 
 #define NOTE_PHYS32_ENTRY 18u /* XEN_ELFNOTE_PHYS32_ENTRY, name "Xen" */
 
+#define MAX_PHDRS 64u /* Linux has 5 */
+
 #define HOLE_START 0xa0000u
 #define HOLE_END   0x100000u
 
@@ -120,6 +122,12 @@ static bool check_header(struct file *f, char *why, size_t n)
     u64 entry_bytes = number(f, f->elf64 ? 54 : 42, 2);
     if (phnum(f) == 0 || entry_bytes != phdr_bytes(f)) {
         format_text(why, n, "the kernel has no program headers; link it as an executable");
+        return false;
+    }
+    /* Each may be a note of the whole file: without a limit, looking for ours could take hours. */
+    if (phnum(f) > MAX_PHDRS) {
+        format_text(why, n, "the kernel has %u program headers, more than %u: the file is damaged",
+                    phnum(f), MAX_PHDRS);
         return false;
     }
     if (!within(phoff(f), phnum(f) * phdr_bytes(f), f->n)) {

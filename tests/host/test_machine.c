@@ -279,6 +279,46 @@ static void memory_runs_out(void **state)
     }
 }
 
+/*
+ * An admitted VM finds its areas whatever else has become of memory: all that is left is what was
+ * reserved, and every vCPU grows through every size. Programs fail where they are refused.
+ */
+static void reservation_suffices(void **state)
+{
+    (void)state;
+    for (u32 round = 0; round < 20; round++) {
+        machine_info(16);
+        machine_vm("alpha", "share 300")->vcpus = 1 + round % 8;
+        machine_vm("beta", "fp 400")->policy = round & 1;
+        struct boot_vm *vm = machine_vm("gamma", "share 200");
+        vm->vcpus = 3;
+        if (round & 2)
+            snprintf(vm->fp, sizeof(vm->fp), "base");
+        machine.hog = true;
+        bool passed = machine_boot();
+        machine_unhog();
+        if (!passed)
+            fail_msg("%s", machine.console);
+    }
+}
+
+/* The same for areas that share pages: two sizes at once are two pages, however small they are. */
+static void reservation_of_small_areas(void **state)
+{
+    (void)state;
+    for (u32 vcpus = 1; vcpus <= 16; vcpus++) {
+        machine_info(16);
+        struct boot_vm *vm = machine_vm("alpha", "share 300");
+        vm->vcpus = vcpus;
+        snprintf(vm->fp, sizeof(vm->fp), "small");
+        machine.hog = true;
+        bool passed = machine_boot();
+        machine_unhog();
+        if (!passed)
+            fail_msg("%s", machine.console);
+    }
+}
+
 static void no_vms(void **state)
 {
     (void)state;
@@ -363,6 +403,8 @@ int main(void)
         TEST(refusals),
         TEST(memory_runs_out),
         TEST(no_vms),
+        TEST(reservation_of_small_areas),
+        TEST(reservation_suffices),
         TEST(selftest_stops),
         TEST(dead_uart),
         TEST(log_levels),

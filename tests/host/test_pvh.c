@@ -205,7 +205,13 @@ static void wrong_headers(void **state)
     refused("truncated");
     good(true);
     put(56, 65535, 2);
-    refused("truncated");
+    refused("65535 program headers");
+    good(true);
+    put(56, 65, 2);
+    refused("more than 64");
+    good(true);
+    put(56, 40, 2);
+    refused("truncated"); /* the table would end behind the file */
 }
 
 static void wrong_notes(void **state)

@@ -148,6 +148,10 @@ bool arch_fp_config_parse(const char *list, struct arch_fp_config *config, char 
     if (!*list)
         return true;
     config->units = FAKE_UNIT_BASE;
+    if (!strcmp(list, "small")) {
+        config->xcr = FAKE_XCR_V | FAKE_XCR_E0;
+        return true;
+    }
     format_text(why, n, "'%s' is no component", list);
     return !strcmp(list, "base");
 }

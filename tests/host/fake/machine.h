@@ -23,7 +23,10 @@ struct machine {
     u32 used;
     bool uart_dead;     /* the transmitter never becomes ready */
     const char *broken; /* what the self-test says, or NULL */
-    bool no_areas;      /* arch_fp_quota() says 0, as with overcommit */
+    bool hog;           /* when the first guest runs, all memory is gone but what is reserved */
+    u32 hogged;         /* pages taken for that */
+    u8 *hoard[8192];
+    bool no_areas; /* arch_fp_quota() says 0, as with overcommit */
     bool passed;
     u64 reads; /* of the serial port */
     jmp_buf end;
@@ -39,6 +42,9 @@ struct boot_vm *machine_vm(const char *name, const char *program);
 
 /* Runs hv_main() to the end of the machine. True: it said PASS. */
 bool machine_boot(void);
+
+/* Gives back what `hog` took. */
+void machine_unhog(void);
 
 /* Does the console have this text? */
 bool machine_said(const char *text);

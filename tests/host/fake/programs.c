@@ -2,6 +2,7 @@
 #include "machine.h"
 #include "hv/abi.h"
 #include "hv/hypercall.h"
+#include "hv/pages.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -164,6 +165,26 @@ static enum vcpu_event chatter(struct vcpu *v)
     return power_off(v, 0);
 }
 
+/* From now on there is exactly what admitted VMs were promised. */
+static void hog(void)
+{
+    u64 promised = 0;
+
+    for (u32 i = 0; i < nvms; i++)
+        promised += vms[i]->reserved;
+    while (pages_left() > promised) {
+        assert_true(machine.hogged < ARRAY_SIZE(machine.hoard));
+        machine.hoard[machine.hogged++] = pages_alloc(1, PAGE_SIZE, PAGES_HYPERVISOR);
+    }
+    machine.hog = false;
+}
+
+void machine_unhog(void)
+{
+    while (machine.hogged > 0)
+        pages_free(machine.hoard[--machine.hogged], 1, PAGES_HYPERVISOR);
+}
+
 enum vcpu_event arch_vcpu_run(struct vcpu *v)
 {
     const char *program = v->vm->config->cmdline;
@@ -172,6 +193,8 @@ enum vcpu_event arch_vcpu_run(struct vcpu *v)
     s64 status;
 
     assert_int_equal(v->state, VCPU_RUNNABLE);
+    if (machine.hog)
+        hog();
     assert_int_equal(v->pcpu->arch.timer, v->pcpu->quantum);
     v->pcpu->arch.timer = 0;
     v->arch.pc = 0x1000 + v->arch.steps;
