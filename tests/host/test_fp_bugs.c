@@ -75,6 +75,20 @@ static void bugs6_alternate_components(void **state)
     }
 }
 
+/* BUGS 7 and 8: a cached control value that is not the register's is noticed at the next entry. */
+static void bugs7_stale_control_value(void **state)
+{
+    struct vcpu *a = world_create(0, 0, 0, BASE, FP_LAZY);
+
+    (void)state;
+    assert_true(world_run(a));
+    assert_int_equal(world_xsetbv(a, 3), FAKE_OK);
+    pcpus[0].arch.xcr = 1; /* the CPU was off and on */
+    expect_panic(fp_enter(a, &a->fp));
+    pcpus[0].arch.xcr = 3;
+    world_read_all(a);
+}
+
 /* BUGS 21: CPU 0, 1, 0: registers left on the first CPU are never taken for current. */
 static void bugs21_cpu_0_1_0(void **state)
 {
@@ -182,6 +196,51 @@ static void bugs26_control_word_travels(void **state)
     world_read(a, FAKE_REG_FCW);
 }
 
+/* BUGS 28: there is no way off a CPU that does not save: each in turn, over the same pattern. */
+static void bugs28_every_way_out(void **state)
+{
+    struct vcpu *a = world_create(0, 0, 0, FAKE_UNITS, FP_LAZY);
+    struct vcpu *b = world_create(1, 1, 0, FAKE_UNITS, FP_EAGER);
+
+    (void)state;
+    assert_true(world_run(a));
+    world_xsetbv(a, 7);
+    for (u32 way = 0; way < 12; way++) {
+        assert_true(world_run(a));
+        world_write_all(a);
+        switch (way % 6) {
+        case 0: /* to another */
+            assert_true(world_run(b));
+            break;
+        case 1: /* to nobody */
+            world_leave(a->pcpu);
+            break;
+        case 2: /* to another CPU */
+            world_migrate(a, 1);
+            world_migrate(b, 1);
+            break;
+        case 3: /* CACHED first, then on in the registers, then out */
+            fp_sync(a);
+            world_write(a, FAKE_REG_V, world_value(a, 0));
+            world_leave(a->pcpu);
+            break;
+        case 4: /* after an access that was refused, and one that faulted */
+            world.vms[0].fp_quota.limit = world.vms[0].fp_quota.used;
+            world_smstart(a);
+            world.vms[0].fp_quota.limit = MiB(1);
+            assert_true(world_run(b));
+            break;
+        default: /* after growth */
+            world_xsetbv(a, 1);
+            world_xsetbv(a, 7);
+            assert_true(world_run(b));
+        }
+        assert_true(world_run(a));
+        world_read_all(a);
+        world_check();
+    }
+}
+
 /* BUGS 35: a guest that lowers XCR0 with state live has not lost it, and nobody else finds it. */
 static void bugs35_lowered_xcr0(void **state)
 {
@@ -247,6 +306,8 @@ int main(void)
         WORLD_TEST(bugs1_closed_gate_hides_init),
         WORLD_TEST(bugs4_fresh_vcpu_has_reset_values),
         WORLD_TEST(bugs6_alternate_components),
+        WORLD_TEST(bugs7_stale_control_value),
+        WORLD_TEST(bugs28_every_way_out),
         WORLD_TEST(bugs21_cpu_0_1_0),
         WORLD_TEST(bugs21_moved_before_the_trap),
         WORLD_TEST(bugs24_destroyed_owner),
