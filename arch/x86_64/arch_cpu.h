@@ -5,6 +5,7 @@
 #include "hv/base.h"
 
 struct pcpu;
+struct vm;
 
 /* For functions declared elsewhere without static, and what they use: never out of line. */
 #define ARCH_INLINE extern inline __attribute__((gnu_inline, always_inline))
@@ -15,6 +16,7 @@ struct arch_pcpu {
     u32 asid_next;    /* SVM: ASIDs are handed out per vCPU and never shared */
     u32 asid_max;     /* CPUID 8000_000A EBX - 1 */
     u64 host_vmcb_pa; /* SVM: VMSAVE image of the hypervisor's FS, GS, TR, LDTR, syscall MSRs */
+    const struct vm *last_vm;  /* whose branches the predictors have learnt */
     volatile bool timer_fired; /* set by the timer's handler, read after an INTR exit */
 };
 

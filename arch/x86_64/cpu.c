@@ -42,6 +42,7 @@ static void detect_extended(void)
         r = cpuid(0x80000008, 0);
         cpu_has.physical_bits = r.eax & 0xff;
         cpu_has.fpu_pointers_always = bit(r.ebx, 2);
+        cpu_has.ibpb |= bit(r.ebx, 12);
     }
     if (cpu_has.svm && cpu_has.max_extended >= 0x8000000a) {
         r = cpuid(0x8000000a, 0);
@@ -84,6 +85,7 @@ void cpu_detect(void)
         r = cpuid(7, 0);
         cpu_has.pku = bit(r.ecx, 3);
         cpu_has.no_fcs_fds = bit(r.ebx, 13);
+        cpu_has.ibpb = bit(r.edx, 26);
     }
     detect_extended();
     detect_xstate();

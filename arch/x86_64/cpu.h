@@ -22,6 +22,7 @@ struct cpu_features {
     bool xsave, xsaveopt, xgetbv1, pku;
     bool fpu_pointers_always;    /* 8000_0008 EBX[2]: FIP/FDP/FOP saved whatever FSW.ES says */
     bool no_fcs_fds;             /* 7.0 EBX[13]: FCS and FDS are gone */
+    bool ibpb;                   /* 8000_0008 EBX[12], 7.0 EDX[26]: MSR PRED_CMD */
     u64 xcr0;                    /* what XSETBV of this CPU accepts: CPUID 0xD.0 EDX:EAX */
     u32 pkru_offset, pkru_bytes; /* 0xD.9: where PKRU lies in the standard format */
     u32 physical_bits;

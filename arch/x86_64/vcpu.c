@@ -175,9 +175,23 @@ void arch_vcpu_switch_out(struct vcpu *v)
     debug_regs_write(zero);
 }
 
+/*
+ * What one VM taught the branch predictors must not steer another's speculation (Spectre, variant
+ * 2): an IBPB between VMs, where the CPU has one. vCPUs of one VM trust each other.
+ */
+static __attribute__((noinline)) void predictors_barrier(struct vcpu *v)
+{
+    if (v->pcpu->arch.last_vm == v->vm)
+        return;
+    v->pcpu->arch.last_vm = v->vm;
+    wrmsr(MSR_PRED_CMD, 1);
+}
+
 void arch_vcpu_switch_in(struct vcpu *v)
 {
     virt->vcpu_arrive(v);
+    if (unlikely(cpu_has.ibpb))
+        predictors_barrier(v);
     if (unlikely(v->arch.dr_used))
         debug_regs_write(v->arch.dr);
 }
