@@ -11,13 +11,15 @@
 #define DR6_BS    BIT(14)
 #define DR7_L0    BIT(0)
 #define YIELDS    40
+#define LOOKS     300
 
 #define STEP(name)                                                                                 \
     void step_##name(void *arg);                                                                   \
     extern const u8 step_##name##_next[];
 STEP(nop)
-STEP(cpuid) STEP(rdmsr) STEP(in) STEP(out) STEP(read_cr0) STEP(read_cr4) STEP(write_cr0)
-    STEP(write_cr4) STEP(wbinvd) STEP(vmmcall) STEP(fld1) void debug_break(void *arg);
+STEP(cpuid)
+STEP(rdmsr) STEP(in) STEP(out) STEP(read_cr0) STEP(read_cr4) STEP(write_cr0) STEP(write_cr4)
+    STEP(wbinvd) STEP(vmmcall) STEP(fld1) void debug_break(void *arg);
 extern const u8 debug_here[];
 
 static u64 dr6_take(void)
@@ -88,6 +90,24 @@ static void breakpoint(void)
     ok(there && (dr6_take() & DR6_B0), "a breakpoint in DR0 still works after others have run");
     try_stub(debug_break, &scratch);
     ok(fault_is(NO_FAULT, NULL), "and is gone with DR7.L0");
+}
+
+/*
+ * Beside a VM that runs the scenario above: DR7 is ours and enabled, DR0 was never written and so
+ * is 0. Should the neighbour's DR0 be in the CPU still, its address (the same program's) stops us.
+ */
+void scenario_debug_neighbour(void)
+{
+    u32 hits = 0;
+
+    __asm__ volatile("mov %0, %%dr7" : : "r"(0x400 | DR7_L0));
+    for (u32 i = 0; i < LOOKS; i++) {
+        yield();
+        try_stub(debug_break, &scratch);
+        hits += !fault_is(NO_FAULT, NULL);
+    }
+    __asm__ volatile("mov %0, %%dr7" : : "r"(0x400ull));
+    ok(hits == 0, "no breakpoint of another VM stops this one (%u of %u)", hits, LOOKS);
 }
 
 void scenario_debug(void)

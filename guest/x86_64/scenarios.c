@@ -13,6 +13,7 @@ const struct scenario scenarios[] = {
     {"arith", scenario_arith, true},
     {"refuse", scenario_refuse, true},
     {"debug", scenario_debug, true},
+    {"debug-neighbour", scenario_debug_neighbour, false},
     {"bench", scenario_bench, false},
     /* Bad guests: each ends its VM. */
     {"triple", scenario_triple, false},

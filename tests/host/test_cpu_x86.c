@@ -378,6 +378,32 @@ static void writes(void **state)
     assert_false(cr0_write(&v, CR0_PG));
 }
 
+/* A bit that changes translations, or rights in them, leaves no stale entry; another costs none. */
+static void flushes_tlb(void **state)
+{
+    static const struct {
+        u64 bit;
+        u32 flushes;
+    } cr4[] = {{CR4_PSE, 1}, {CR4_PGE, 1},    {CR4_SMEP, 1},    {CR4_SMAP, 1},
+               {CR4_PKE, 1}, {CR4_OSFXSR, 0}, {CR4_OSXSAVE, 0}, {CR4_TSD, 0}},
+      cr0[] = {{CR0_WP, 1}, {CR0_TS, 0}, {CR0_NE, 0}};
+
+    (void)state;
+    vm.arch.cr4_offered = ~0ull;
+    for (u32 i = 0; i < 2 * ARRAY_SIZE(cr4); i++) { /* on, then off */
+        regs[GUEST_CR4] = i & 1 ? CR4_PAE | cr4[i / 2].bit : CR4_PAE;
+        flushes = 0;
+        assert_true(cr4_write(&v, regs[GUEST_CR4] ^ cr4[i / 2].bit));
+        assert_int_equal(flushes, cr4[i / 2].flushes);
+    }
+    for (u32 i = 0; i < 2 * ARRAY_SIZE(cr0); i++) {
+        regs[GUEST_CR0] = CR0_PE | CR0_PG | CR0_ET | (i & 1 ? cr0[i / 2].bit : 0);
+        flushes = 0;
+        assert_true(cr0_write(&v, regs[GUEST_CR0] ^ cr0[i / 2].bit));
+        assert_int_equal(flushes, cr0[i / 2].flushes);
+    }
+}
+
 static void xsetbv_rules(void **state)
 {
     (void)state;
@@ -413,9 +439,9 @@ static void xsetbv_rules(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(bugs38_hidden), TEST(components), TEST(mirrors),      TEST(leaf_d),
-        TEST(topology),      TEST(leaves),     TEST(bugs38_cr4),   TEST(cr4_rules),
-        TEST(cr0_rules),     TEST(writes),     TEST(xsetbv_rules),
+        TEST(bugs38_hidden), TEST(components),  TEST(mirrors),    TEST(leaf_d),
+        TEST(topology),      TEST(leaves),      TEST(bugs38_cr4), TEST(cr4_rules),
+        TEST(cr0_rules),     TEST(flushes_tlb), TEST(writes),     TEST(xsetbv_rules),
     };
 
     return cmocka_run_group_tests_name("cpu x86", tests, NULL, NULL);

@@ -302,6 +302,17 @@ static void fresh_vmcb(void **state)
     }
 }
 
+/* What an admitted VM was promised: a vCPU's largest area, and the one it replaces. */
+static void quota(void **state)
+{
+    (void)state;
+    assert_true(arch_fp_quota(&vm) >= fp_area_cost(832) + fp_area_cost(576));
+    vm.arch.fp.xcr0 = 3;
+    assert_in_range(arch_fp_quota(&vm), 2 * fp_area_cost(576), 2 * fp_area_cost(576));
+    cpu_has.xsave = false;
+    assert_in_range(arch_fp_quota(&vm), fp_area_cost(512), 2 * fp_area_cost(512));
+}
+
 /* Segments: PVH's flat ones; real mode's, where the base follows the vector. */
 static void entry_segments(void **state)
 {
@@ -519,6 +530,12 @@ static void crashes(void **state)
         assert_int_equal(exits(cases[i].code), VCPU_VM_ENDED);
         assert_non_null(strstr(crash, cases[i].says));
     }
+    static const char *const ways[] = {"it read", "it wrote to", "it fetched from"};
+    for (u32 i = 0; i < 3; i++) {
+        vmcb_of(0)->exitinfo1 = i == 0 ? 4 : i == 1 ? 6 : 0x14;
+        assert_int_equal(exits(0x400), VCPU_VM_ENDED);
+        assert_non_null(strstr(crash, ways[i]));
+    }
     vmcb_of(0)->exitinfo2 = 0xfee00030;
     assert_int_equal(exits(0x400), VCPU_VM_ENDED);
     assert_non_null(strstr(crash, "x2APIC"));
@@ -670,6 +687,9 @@ static void msrs(void **state)
     assert_int_equal(c->eventinj, GP);
     msr(false, 0x277, 0);
     assert_int_equal(msr_value(), 0x0001040506070406);
+    msr(true, 0x10, 0x123456789abc); /* the TSC goes on from what is written */
+    msr(false, 0x10, 0);
+    assert_in_range(msr_value(), 0x123456789abc, 0x123456789abc + (1ull << 40));
     msr(false, 0x1b, 0);
     assert_int_equal(msr_value(), 0xfee00d00);
     msr(true, 0x1b, 0xfee00900);
@@ -884,6 +904,7 @@ int main(void)
         TEST(fresh_vmcb),
         TEST(entry_segments),
         TEST(permission_maps),
+        TEST(quota),
         TEST(asids),
         TEST(nested_tables),
         TEST(gate),
