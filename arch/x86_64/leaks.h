@@ -13,7 +13,8 @@ struct leak {
 /* By vendor and CPUID leaf 1 EAX. Pure. */
 struct leak leak_of(const char *vendor, u32 signature);
 
-/* Sets that bit on this CPU, and says so. Under a hypervisor it is the host's to set: not touched. */
+/* Sets that bit on this CPU, and says so. Under a hypervisor it is the host's to set: not touched.
+ */
 void leaks_close(void);
 
 #endif
