@@ -226,6 +226,7 @@ RUNFLAGS ?=
 help:
 	@echo "make               build the EFI image (ARCH=x86_64|arm64, BUILD=debug|release, CC=clang, V=1)"
 	@echo "make run           boot it in QEMU under UEFI firmware (RUNFLAGS=..., see tools/run --help)"
+	@echo "                   MACHINE=bochs CPU=sapphire_rapids|ryzen: in Bochs, Intel VMX or AMD SVM"
 	@echo "make test          host tests, then emulator tests, both architectures"
 	@echo "make test-long     what takes long, same harness"
 	@echo "make image         the release image"
@@ -239,11 +240,14 @@ setup:
 	$(Q)tools/setup.sh all
 setup-build:
 	$(Q)ARCH=$(ARCH) tools/setup.sh build
+setup-bochs:
+	$(Q)tools/setup.sh bochs
 setup-run:
 	$(Q)ARCH=$(ARCH) tools/setup.sh run
-run: setup-run
+run: $(if $(filter bochs,$(MACHINE)),setup-bochs,setup-run)
 	$(Q)$(MAKE) --no-print-directory ARCH=$(ARCH) BUILD=$(BUILD) image-only
-	$(Q)tools/run --arch $(ARCH) --image $(EFI) $(RUNFLAGS)
+	$(Q)tools/run --arch $(ARCH) --image $(EFI) $(if $(MACHINE),--machine $(MACHINE)) $(if $(CPU),--cpu $(CPU)) \
+	    $(if $(ACCEL),--accel $(ACCEL)) $(RUNFLAGS)
 test:
 	$(Q)tools/setup.sh test
 	$(Q)tests/run
@@ -264,5 +268,5 @@ clean:
 distclean: clean
 	rm -rf "$$(tools/setup.sh --print cache)"
 
-.PHONY: all image image-only guest-only host-tests help setup setup-build setup-run run test test-long bench lint coverage \
+.PHONY: all image image-only guest-only host-tests help setup setup-build setup-run setup-bochs run test test-long bench lint coverage \
     clean distclean

@@ -182,6 +182,8 @@ def make_esp(path, arch, image, files):
 class Machine:
     """One machine to boot. Fields are what tools/run's options are."""
 
+    default_timeout = 120
+
     def __init__(self, arch, image, **options):
         self.arch, self.image = arch, image
         self.files, self.conf = [], None
@@ -196,11 +198,19 @@ class Machine:
             if not hasattr(self, name):
                 raise TypeError("Machine has no %s" % name)
             setattr(self, name, value)
+        self.find()
+
+    @property
+    def exit_pass(self):
+        return EXIT_PASS[self.arch]
+
+    def find(self):
+        """The emulator's program; raises MachineError if there is none."""
         if self.accel is None:
-            self.accel, self.accel_why = acceleration(arch, self.cpu, self.icount)
+            self.accel, self.accel_why = acceleration(self.arch, self.cpu, self.icount)
         else:
             self.accel_why = "asked for"
-        self.prefix, self.tree = find_qemu(arch, self.qemu_tree)
+        self.prefix, self.tree = find_qemu(self.arch, self.qemu_tree)
 
     def describe(self):
         version = subprocess.run(self.prefix[:4] + ["--version"] if len(self.prefix) > 1 else
@@ -244,20 +254,33 @@ class Machine:
         """Boots it and returns the Result. on_line(text) is called for each console line as it comes."""
         work = tempfile.mkdtemp(prefix="fermata-")
         try:
-            return self.watch(self.command(work), work, on_line or (lambda line: None))
+            return self.watch(work, on_line or (lambda line: None))
         finally:
             shutil.rmtree(work, ignore_errors=True)
 
-    def watch(self, command, work, on_line):
+    def start(self, work):
+        """(process, what to read its console from)"""
+        qemu = subprocess.Popen(self.command(work), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT)
+        return qemu, qemu.stdout
+
+    def registers(self, work):
+        return ask_monitor(os.path.join(work, "qmp"), "info registers -a")
+
+    def why_it_stopped(self, work):
+        """What the emulator itself says of its end, if it was no good one and the console does not have it."""
+        return []
+
+    def watch(self, work, on_line):
         result, start, pending = Result(), time.monotonic(), b""
-        qemu = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        qemu, console = self.start(work)
         try:
             while not result.ended:
-                ready = select.select([qemu.stdout], [], [], 0.5)[0]
-                data = os.read(qemu.stdout.fileno(), 65536) if ready else b""
+                ready = select.select([console], [], [], 0.5)[0]
+                data = os.read(console.fileno(), 65536) if ready else b""
                 if self.over(qemu.pid, start):
                     result.ended = "timeout"
-                    result.registers = ask_monitor(os.path.join(work, "qmp"), "info registers -a")
+                    result.registers = self.registers(work)
                 elif ready and not data:
                     result.ended = "exit"
                 *whole, pending = (pending + data).split(b"\n")
@@ -273,9 +296,9 @@ class Machine:
             if qemu.poll() is None:
                 qemu.kill()
             qemu.wait()
-            qemu.stdout.close()
+            console.close()
         result.seconds = time.monotonic() - start
-        result.reasons = judge(self, result)
+        result.reasons = judge(self, result) + self.why_it_stopped(work)
         return result
 
     def over(self, pid, start):
@@ -317,8 +340,8 @@ def judge(machine, result):
         reasons.append("no end within %d s" % machine.timeout)
     elif result.ended == "firmware":
         reasons.append("back in the firmware")
-    elif result.code != EXIT_PASS[machine.arch]:
-        reasons.append("QEMU ended with %s, pass is %d" % (result.code, EXIT_PASS[machine.arch]))
+    elif machine.exit_pass is not None and result.code != machine.exit_pass:
+        reasons.append("QEMU ended with %s, pass is %d" % (result.code, machine.exit_pass))
     own = [line for line in result.lines if line.startswith("fermata: ")]
     if not machine.kernel and (not own or own[-1] != "fermata: PASS"):
         reasons.append("the last line is no `fermata: PASS`: %s" % (own[-1] if own else "there is none"))

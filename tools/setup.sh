@@ -1,12 +1,12 @@
 #!/bin/bash
 # Makes sure that what a make verb needs is on this machine: Debian packages by apt, and what cannot be had
-# so (QEMU 10 on Debian 12, the arm64 gnu-efi on another machine) as trees in a cache of our own. Says what it
+# so (Bochs 3, QEMU 10 on Debian 12, the arm64 gnu-efi on another machine) as trees in a cache of our own. Says what it
 # does and why; says nothing, and costs milliseconds, when nothing is missing. No apt source and no foreign
 # architecture is ever added to the machine.
 #
-#   tools/setup.sh SET...        sets: build run test lint coverage bench all; ARCH=x86_64|arm64 narrows
+#   tools/setup.sh SET...        sets: build run bochs test lint coverage bench all; ARCH=x86_64|arm64 narrows
 #                                build and run to one architecture (the others need both)
-#   tools/setup.sh --print NAME  where something is: cache, gnuefi, qemu-tree (all by ARCH)
+#   tools/setup.sh --print NAME  where something is: cache, gnuefi, qemu-tree, bochs-tree (all by ARCH)
 #
 # FERMATA_CACHE          the cache; default ${XDG_CACHE_HOME:-$HOME/.cache}/fermata
 # FERMATA_DEBIAN_MIRROR  the Debian archive for the trees; default http://deb.debian.org/debian
@@ -30,6 +30,7 @@ host=$(uname -m)
 qemu_x86_wanted=10
 # Numbered: a change of what is in a tree changes its name, so that a stale one is never taken for it.
 qemu_tree=$cache/qemu-trixie-1
+bochs_tree=$cache/bochs-trixie-1
 suite=$(. /etc/os-release 2>/dev/null && echo "${VERSION_CODENAME:-unknown}")
 gnuefi_arm64=$cache/gnu-efi-arm64-$suite-1
 
@@ -94,6 +95,11 @@ want_run() { # want_run ARCH
     fi
 }
 
+want_bochs() {
+    want mtools "makes the EFI system partition" have mcopy
+    [ -e "$bochs_tree/.complete" ] || want_mmdebstrap "Bochs 3"
+}
+
 want_set() { # want_set SET ARCH...
     local set=$1 arch
     shift
@@ -105,7 +111,11 @@ want_set() { # want_set SET ARCH...
             want_run "$arch"
             ;;
         lint) want_build "$arch" ;;
-        *) die "unknown set '$set' (build run test lint coverage bench all)" ;;
+        bochs)
+            want_build "$arch"
+            want_bochs
+            ;;
+        *) die "unknown set '$set' (build run bochs test lint coverage bench all)" ;;
         esac
     done
     case $set in
@@ -185,7 +195,12 @@ make_trees() { # make_trees SET ARCH...
             say "extracting the arm64 gnu-efi of Debian $suite into $gnuefi_arm64 (dpkg is not touched)"
             extract "$gnuefi_arm64" "$suite" arm64 gnu-efi
         fi
-        case $set in build | lint) continue ;; esac
+        if [ "$set" = bochs ] && [ ! -e "$bochs_tree/.complete" ]; then
+            say "Debian 12's Bochs has neither UEFI nor AMX: extracting Bochs 3 of Debian 13 into" \
+                "$bochs_tree (140 MB, about 30 s; nothing of it is installed)"
+            extract "$bochs_tree" trixie "$(dpkg --print-architecture)" bochs bochs-term vgabios ovmf libc6
+        fi
+        case $set in build | lint | bochs) continue ;; esac
         if [ "$arch" = x86_64 ] && need_tree && [ ! -e "$qemu_tree/.complete" ]; then
             say "Debian 12's QEMU cannot intercept a guest's XSETBV: extracting QEMU 10 of Debian 13 into" \
                 "$qemu_tree (650 MB, about 10 s; nothing of it is installed)"
@@ -199,13 +214,14 @@ print() { # print NAME
     case $1 in
     cache) echo "$cache" ;;
     qemu-tree) echo "$qemu_tree" ;;
+    bochs-tree) echo "$bochs_tree" ;;
     gnuefi) if [ "${ARCH:-x86_64}" = arm64 ] && [ "$host" != aarch64 ]; then echo "$gnuefi_arm64"; fi ;;
-    *) die "nothing is called '$1' (cache, gnuefi, qemu-tree)" ;;
+    *) die "nothing is called '$1' (cache, gnuefi, qemu-tree, bochs-tree)" ;;
     esac
 }
 
 main() {
-    [ $# -gt 0 ] || die "usage: tools/setup.sh build|run|test|lint|coverage|bench|all..."
+    [ $# -gt 0 ] || die "usage: tools/setup.sh build|run|bochs|test|lint|coverage|bench|all..."
     if [ "$1" = --print ]; then
         print "${2:-}"
         return
@@ -213,8 +229,9 @@ main() {
     local set archs
     for set in "$@"; do
         case $set in
-        all) main test lint coverage bench; continue ;;
+        all) main bochs test lint coverage bench; continue ;;
         build | run) archs=${ARCH:-x86_64 arm64} ;;
+        bochs) archs=x86_64 ;;
         *) archs="x86_64 arm64" ;;
         esac
         # shellcheck disable=SC2086
@@ -223,7 +240,7 @@ main() {
     install_packages
     packages=()
     for set in "$@"; do
-        case $set in build | run) archs=${ARCH:-x86_64 arm64} ;; *) archs="x86_64 arm64" ;; esac
+        case $set in build | run) archs=${ARCH:-x86_64 arm64} ;; bochs) archs=x86_64 ;; *) archs="x86_64 arm64" ;; esac
         # shellcheck disable=SC2086
         [ "$set" = all ] || trees_missing "$set" $archs || continue
         mkdir -p "$cache" || die "cannot write $cache; set FERMATA_CACHE to a directory that can be written"
@@ -238,9 +255,10 @@ main() {
 trees_missing() { # trees_missing SET ARCH...
     local set=$1 arch
     shift
+    [ "$set" = bochs ] && [ ! -e "$bochs_tree/.complete" ] && return 0
     for arch in "$@"; do
         [ "$arch" = arm64 ] && [ "$host" != aarch64 ] && [ ! -e "$gnuefi_arm64/.complete" ] && return 0
-        case $set in build | lint) continue ;; esac
+        case $set in build | lint | bochs) continue ;; esac
         [ "$arch" = x86_64 ] && need_tree && [ ! -e "$qemu_tree/.complete" ] && return 0
     done
     return 1

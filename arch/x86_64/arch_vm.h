@@ -11,6 +11,19 @@ struct vmcb;
 /* General registers, by the number instructions encode them with. */
 enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15, GPRS };
 
+/* MSRs that no VMCS holds: STAR, LSTAR, CSTAR, SFMASK, KERNEL_GS_BASE (vmx.c). */
+enum { SYSCALL_KERNEL_GS = 4, SYSCALL_MSRS };
+
+/* VMX: what of a vCPU is not in its VMCS. vmx_enter.S knows the offsets of the first two. */
+struct vmx_vcpu {
+    u64 host_rsp; /* what HOST_RSP holds */
+    bool launched;
+    u64 vmcs_pa; /* 0: none yet */
+    u64 syscall_msrs[SYSCALL_MSRS];
+    u64 cr2; /* while not current */
+    u64 dr6; /* while not current, and before dr_used */
+};
+
 struct arch_vm {
     u64 *npt;                 /* root of the nested page tables */
     u32 npt_pages;            /* pages of them, the root included */
@@ -27,8 +40,9 @@ struct arch_vm {
  */
 struct arch_vcpu {
     u64 regs[GPRS];
-    struct vmcb *vmcb;
+    struct vmcb *vmcb; /* NULL with VMX */
     u64 vmcb_pa;
+    struct vmx_vcpu vmx;
 
     /*
      * The gate. Closed: the VMCB holds CR0 with TS and MP set and CR4 with OSXSAVE clear, and the
@@ -38,8 +52,9 @@ struct arch_vcpu {
     u64 own_cr4;
     bool gate_open;
 
-    bool dr_used;   /* the guest has its own DR0-3: they are switched from its first use on */
-    bool init_seen; /* INIT received, waits for SIPI */
+    bool switch_hook; /* arch_vcpu_switch_out() has something to do */
+    bool dr_used;     /* the guest has its own DR0-3: they are switched from its first use on */
+    bool init_seen;   /* INIT received, waits for SIPI */
     u32 asid;
     u64 dr[4];     /* while not current */
     u64 apic_base; /* IA32_APIC_BASE as read */

@@ -2,6 +2,8 @@
 #include "cpu.h"
 #include "arch/arch.h"
 #include "fp_config.h"
+#include "virt.h"
+#include "vmx.h"
 #include "hv/console.h"
 #include "xstate_layout.h"
 
@@ -79,6 +81,7 @@ void cpu_detect(void)
     memcpy(cpu_has.vendor + 8, &r.ecx, 4);
 
     r = cpuid(1, 0);
+    cpu_has.vmx = bit(r.ecx, 5);
     cpu_has.xsave = bit(r.ecx, 26);
     cpu_has.hypervisor = bit(r.ecx, 31);
     if (cpu_has.max_leaf >= 7) {
@@ -93,20 +96,16 @@ void cpu_detect(void)
     cpu_has.pku = cpu_has.pku && (cpu_has.xcr0 & XCR0_PKRU);
 }
 
+const struct virt_ops *virt = &svm_ops;
+
 /* SVM can be switched off, and locked so, by the firmware: APM 2, 15.4 and 15.30.1. */
 static bool svm_usable(char *why, size_t n)
 {
     if (!cpu_has.svm) {
-        if (strcmp(cpu_has.vendor, "GenuineIntel") == 0)
-            format_text(
-                why, n,
-                "this is an Intel CPU, whose VMX comes with a later release; this one runs on "
-                "AMD SVM: use an AMD machine, or QEMU with -cpu max");
-        else
-            format_text(
-                why, n,
-                "this CPU has no virtualisation (CPUID 8000_0001 ECX[2], SVM, is 0); under QEMU "
-                "use -cpu max, on AMD hardware enable SVM in the firmware's setup");
+        format_text(
+            why, n,
+            "this CPU has no virtualisation (CPUID 8000_0001 ECX[2], SVM, and 1 ECX[5], VMX, are "
+            "0); under QEMU use -cpu max, on hardware enable SVM or VMX in the firmware's setup");
         return false;
     }
     if (rdmsr(MSR_VM_CR) & BIT(4)) {
@@ -140,7 +139,8 @@ bool arch_preflight(char *why, size_t n)
             "tables need; enable it in the firmware's setup, under QEMU add +nx to -cpu");
         return false;
     }
-    return svm_usable(why, n);
+    virt = cpu_has.vmx && !cpu_has.svm ? &vmx_ops : &svm_ops;
+    return virt == &vmx_ops ? vmx_usable(why, n) : svm_usable(why, n);
 }
 
 /* One line per component: where it is, and what becomes of it. */
@@ -167,11 +167,15 @@ void arch_report(void)
 
     while (*brand == ' ')
         brand++;
-    say_info("cpu: %s (%s), SVM, %u ASIDs,%s%s%s%s nested paging", *brand ? brand : "unnamed",
-             cpu_has.vendor, cpu_has.asids, cpu_has.nrip ? " NRIP," : "",
-             cpu_has.decode_assists ? " decode assists," : "",
-             cpu_has.clean_bits ? " clean bits," : "",
-             cpu_has.flush_by_asid ? " flush by ASID," : "");
+    if (virt == &vmx_ops)
+        say_info("cpu: %s (%s), VMX, EPT, VPID, unrestricted guest", *brand ? brand : "unnamed",
+                 cpu_has.vendor);
+    else
+        say_info("cpu: %s (%s), SVM, %u ASIDs,%s%s%s%s nested paging", *brand ? brand : "unnamed",
+                 cpu_has.vendor, cpu_has.asids, cpu_has.nrip ? " NRIP," : "",
+                 cpu_has.decode_assists ? " decode assists," : "",
+                 cpu_has.clean_bits ? " clean bits," : "",
+                 cpu_has.flush_by_asid ? " flush by ASID," : "");
     say_info("cpu: TSC %lu MHz, %s, %s", tsc_hz / 1000000,
              cpu_has.xsave ? (cpu_has.xsaveopt ? "XSAVEOPT" : "XSAVE") : "FXSAVE only",
              cpu_has.fpu_pointers_always ? "x87 pointers always saved"

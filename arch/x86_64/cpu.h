@@ -18,6 +18,7 @@ struct cpu_features {
     u32 max_leaf;
     u32 max_extended;
     bool svm, npt, nrip, decode_assists, clean_bits, flush_by_asid;
+    bool vmx;
     bool nx, pages_1g, invariant_tsc, hypervisor, tsc_aux;
     bool xsave, xsaveopt, xgetbv1, pku;
     bool fpu_pointers_always;    /* 8000_0008 EBX[2]: FIP/FDP/FOP saved whatever FSW.ES says */
@@ -91,6 +92,7 @@ DEBUG_REGISTER(0)
 DEBUG_REGISTER(1)
 DEBUG_REGISTER(2)
 DEBUG_REGISTER(3)
+DEBUG_REGISTER(6)
 
 static inline u64 xgetbv(u32 index)
 {

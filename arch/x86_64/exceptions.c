@@ -45,6 +45,7 @@ struct PACKED table_register {
     u64 base;
 };
 
+extern const u8 exceptions_probe_faulted[];
 extern const u8 exception_stubs[], timer_entry[], stray_entry[], spurious_entry[];
 void gdt_activate(const struct table_register *gdtr, const struct table_register *idtr);
 NORETURN void stack_switch(struct pcpu *cpu, u64 top);
@@ -137,6 +138,10 @@ struct exception_frame *exception_handle(struct exception_frame *f)
     }
     if (f->vector == VECTOR_DB)
         return f;
+    if (f->vector == VECTOR_PF && f->rip == (u64)(uintptr_t)exceptions_probe_store) {
+        f->rip = (u64)(uintptr_t)exceptions_probe_faulted;
+        return f;
+    }
     if (f->vector == VECTOR_PF || f->vector == VECTOR_DF)
         describe_fault(cr2, where, sizeof(where));
     format_text(text, sizeof(text),

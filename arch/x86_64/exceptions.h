@@ -9,5 +9,7 @@ void exceptions_init(void);
 
 /* NMIs seen so far: nothing here raises one, so each is reported by the run loop and ignored. */
 extern volatile u32 nmi_count;
+/* Writes a byte. True: that was #PF, which for this one instruction is not the end (vectors.S). */
+bool exceptions_probe_store(void *to);
 
 #endif

@@ -84,6 +84,8 @@ static void firmware_power_off(void)
     if (!table || table->header.signature != SYSTEM_TABLE_SIGNATURE || !table->runtime ||
         table->runtime->header.signature != RUNTIME_TABLE_SIGNATURE)
         return;
+    if (virt->cpu_end)
+        virt->cpu_end();
     paging_open_for_firmware();
     table->runtime->reset_system(EFI_RESET_SHUTDOWN, 0, 0, NULL);
 }

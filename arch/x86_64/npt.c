@@ -1,11 +1,13 @@
 /*
  * Nested page tables. The RAM of a VM is one block, 2 MiB aligned in both spaces, so it is mapped
- * by 2 MiB pages from guest-physical 0; whatever else a guest touches faults and stops it. Tables
- * are walked with the hypervisor's own paging mode, so their depth is its depth. U is set all the
- * way: to the nested walk every guest access is a user access.
+ * by 2 MiB pages from guest-physical 0; whatever else a guest touches faults and stops it. SVM
+ * walks them with the hypervisor's own paging mode, so their depth is its depth, and U is set all
+ * the way: to the nested walk every guest access is a user access. In EPT entries the same three
+ * bits are read, write and execute (SDM 3, 29.3.2).
  */
 #include "npt.h"
 #include "paging.h"
+#include "virt.h"
 #include "hv/pages.h"
 
 #define ENTRIES 512u
@@ -21,6 +23,11 @@ static u64 *new_table(struct vm *vm)
     return table;
 }
 
+static unsigned levels(void)
+{
+    return virt->stage2_levels ? virt->stage2_levels : paging_levels();
+}
+
 static u64 span(unsigned level)
 {
     return 1ull << (12 + 9 * (level - 1));
@@ -30,7 +37,7 @@ static bool map_2m(struct vm *vm, u64 gpa, u64 host)
 {
     u64 *table = vm->arch.npt;
 
-    for (unsigned level = paging_levels(); level > LEAF; level--) {
+    for (unsigned level = levels(); level > LEAF; level--) {
         u64 *entry = &table[gpa / span(level) % ENTRIES];
         if (!*entry) {
             u64 *below = new_table(vm);
@@ -40,7 +47,7 @@ static bool map_2m(struct vm *vm, u64 gpa, u64 host)
         }
         table = (u64 *)(uintptr_t)(*entry & PTE_ADDRESS);
     }
-    table[gpa / span(LEAF) % ENTRIES] = host | RIGHTS | PTE_PS;
+    table[gpa / span(LEAF) % ENTRIES] = host | virt->stage2_leaf;
     return true;
 }
 
@@ -71,7 +78,7 @@ void npt_destroy(struct vm *vm)
 {
     if (!vm->arch.npt)
         return;
-    free_table(vm, vm->arch.npt, paging_levels());
+    free_table(vm, vm->arch.npt, levels());
     vm->arch.npt = NULL;
     CHECK(vm->arch.npt_pages == 0);
 }

@@ -175,6 +175,12 @@ void paging_map_device(u64 base, u64 bytes)
     write_cr3(address_of(root));
 }
 
+void paging_set_key(void *page, unsigned key)
+{
+    map(address_of(page), PAGE_SIZE, rights_of(BOOT_MEMORY_FREE) | (u64)key << 59);
+    write_cr3(address_of(root));
+}
+
 void paging_open_for_firmware(void)
 {
     write_cr0(read_cr0() & ~(u64)CR0_WP & ~(u64)CR0_TS);

@@ -25,6 +25,12 @@ void paging_init(const struct boot_info *info);
 /* Maps device registers, uncached, read-write; for what no region of the memory map covers. */
 void paging_map_device(u64 base, u64 bytes);
 
+/*
+ * Gives a page of free memory a protection key (SDM 3, 4.6.2), which PKRU must not apply to: it
+ * stays a supervisor page. For the self-test.
+ */
+void paging_set_key(void *page, unsigned key);
+
 /* The last act: firmware code that also holds data becomes writable (ResetSystem). */
 void paging_open_for_firmware(void);
 

@@ -2,6 +2,7 @@
 #include "svm.h"
 #include "cpu.h"
 #include "npt.h"
+#include "paging.h"
 #include "selftest.h"
 #include "virt.h"
 #include "arch/arch.h"
@@ -10,8 +11,6 @@
 _Static_assert(offsetof(struct vcpu, arch) == 0, "svm_enter.S");
 _Static_assert(offsetof(struct arch_vcpu, vmcb_pa) == 136, "svm_enter.S");
 _Static_assert(VCPU_RESUME == 0, "svm_enter.S");
-
-const struct virt_ops *virt = &svm_ops;
 
 /* Exceptions that would let a guest keep the CPU for ever (an endless #AC or #DB: CVE-2015-5307,
  * CVE-2015-8104), and the machine's own. */
@@ -270,6 +269,13 @@ void svm_skip(struct vcpu *v, u32 bytes)
     }
 }
 
+static void debug_regs_open(struct vcpu *v)
+{
+    v->arch.vmcb->intercept_dr_read = 0;
+    v->arch.vmcb->intercept_dr_write = 0;
+    v->arch.vmcb->clean &= ~(u32)CLEAN_INTERCEPTS;
+}
+
 static enum vcpu_event run(struct vcpu *v)
 {
     fp_enter(v, &v->fp);
@@ -278,6 +284,7 @@ static enum vcpu_event run(struct vcpu *v)
 
 const struct virt_ops svm_ops = {
     .name = "SVM",
+    .stage2_leaf = PTE_P | PTE_W | PTE_U | PTE_PS,
     .cpu_init = cpu_init,
     .selftest = svm_selftest,
     .vm_init = stage2_init,
@@ -286,6 +293,7 @@ const struct virt_ops svm_ops = {
     .vcpu_free = vcpu_free,
     .vcpu_reset = vcpu_reset,
     .vcpu_arrive = vcpu_arrive,
+    .debug_regs_open = debug_regs_open,
     .run = run,
     .get = get,
     .set = set,

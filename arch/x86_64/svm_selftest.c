@@ -144,6 +144,8 @@ static u64 probe(struct pcpu *cpu, const struct class *class, enum gate gate)
     c->rax = 0;
     if (class->code == selftest_write_cr0 || class->code == selftest_lmsw)
         c->rax = open_cr0;
+    if (class->code == selftest_write_cr4) /* a value the CPU itself accepts: Bochs checks first */
+        c->rax = read_cr4();
     if (class->code == selftest_xsetbv)
         c->rax = cpu->arch.xcr0;
     c->rip = (u64)(uintptr_t) class->code;

@@ -4,7 +4,6 @@
 #include "fp_config.h"
 #include "fp_hw.h"
 #include "pvh.h"
-#include "svm.h"
 #include "virt.h"
 #include "xstate_layout.h"
 #include "arch/arch.h"
@@ -156,9 +155,8 @@ static void debug_regs_write(const u64 *dr)
 void vcpu_debug_regs_load(struct vcpu *v)
 {
     v->arch.dr_used = true;
-    v->arch.vmcb->intercept_dr_read = 0;
-    v->arch.vmcb->intercept_dr_write = 0;
-    v->arch.vmcb->clean &= ~(u32)CLEAN_INTERCEPTS;
+    v->arch.switch_hook = true;
+    virt->debug_regs_open(v);
     debug_regs_write(v->arch.dr);
 }
 
@@ -166,7 +164,11 @@ void arch_vcpu_switch_out(struct vcpu *v)
 {
     static const u64 zero[4];
 
-    if (likely(!v->arch.dr_used))
+    if (likely(!v->arch.switch_hook))
+        return;
+    if (virt->vcpu_leave)
+        virt->vcpu_leave(v);
+    if (!v->arch.dr_used)
         return;
     v->arch.dr[0] = read_dr0();
     v->arch.dr[1] = read_dr1();
@@ -203,7 +205,7 @@ enum vcpu_event arch_vcpu_run(struct vcpu *v)
 
 u64 arch_vcpu_pc(const struct vcpu *v)
 {
-    return v->arch.vmcb ? virt->get(v, GUEST_RIP) : 0;
+    return v->arch.vmcb || v->arch.vmx.vmcs_pa ? virt->get(v, GUEST_RIP) : 0;
 }
 
 bool arch_vcpu_interrupts_off(const struct vcpu *v)

@@ -45,7 +45,7 @@ exception_common:
     push    %rax
     mov     %rsp, %rdi
     and     $-16, %rsp
-    call    exception_handle    /* returns for NMI and #DB only */
+    call    exception_handle    /* returns for NMI, #DB and a probe only */
     mov     %rax, %rsp          /* it gives the frame back */
     pop     %rax
     pop     %rcx
@@ -101,6 +101,16 @@ exception_common:
     .balign 16
 spurious_entry:
     iretq
+
+/* bool exceptions_probe_store(void *to): its first instruction may fault (exceptions.c) */
+    .globl  exceptions_probe_store, exceptions_probe_faulted
+exceptions_probe_store:
+    movb    $0, (%rdi)
+    xor     %eax, %eax
+    ret
+exceptions_probe_faulted:
+    mov     $1, %eax
+    ret
 
 /* void gdt_activate(const void *gdtr, const void *idtr): ours, with reloaded selectors. */
     .globl  gdt_activate

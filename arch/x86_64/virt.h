@@ -1,5 +1,5 @@
 /*
- * What a virtualisation technique does for the rest of arch/x86_64: SVM now, VMX next. One table is
+ * What a virtualisation technique does for the rest of arch/x86_64: SVM and VMX. One table is
  * picked at boot; these are the only function pointers of Fermata.
  */
 #ifndef FERMATA_X86_VIRT_H
@@ -29,19 +29,25 @@ enum guest_entry {
 
 struct virt_ops {
     const char *name;
+    u64 stage2_leaf;        /* rights and type of a 2 MiB entry of the stage-2 tables */
+    unsigned stage2_levels; /* of their walk; 0: as many as the hypervisor's own tables have */
     void (*cpu_init)(struct pcpu *cpu);
+    void (*cpu_end)(void); /* before the firmware's last service */
     bool (*selftest)(struct pcpu *cpu, char *why, size_t n); /* as arch_selftest() */
     bool (*vm_init)(struct vm *vm);                          /* stage 2; false: no memory */
     void (*vm_free)(struct vm *vm);
     bool (*vcpu_init)(struct vcpu *v); /* everything but the entry state; false: no memory */
     void (*vcpu_free)(struct vcpu *v);
     void (*vcpu_reset)(struct vcpu *v, enum guest_entry entry, u64 where);
-    void (*vcpu_arrive)(struct vcpu *v); /* on a CPU that may not have run it last */
+    void (*vcpu_arrive)(struct vcpu *v);     /* on a CPU that may not have run it last */
+    void (*vcpu_leave)(struct vcpu *v);      /* called if arch.switch_hook is set */
+    void (*debug_regs_open)(struct vcpu *v); /* DR0-3 are the guest's own from now on */
     enum vcpu_event (*run)(struct vcpu *v);
 
     u64 (*get)(const struct vcpu *v, enum guest_reg reg);
     void (*set)(struct vcpu *v, enum guest_reg reg, u64 value);
     unsigned (*cpl)(const struct vcpu *v);
+    bool (*code64)(const struct vcpu *v); /* 64-bit code; SVM's is vcpu_in_64bit_mode() itself */
 
     /* The exception arrives when the guest runs next; has_error as the vector demands. */
     void (*inject)(struct vcpu *v, u8 vector, bool has_error, u32 error);
@@ -58,6 +64,8 @@ ARCH_INLINE bool vcpu_in_64bit_mode(const struct vcpu *v)
 {
     const struct vmcb *c = v->arch.vmcb;
 
+    if (unlikely(!c))
+        return virt->code64(v);
     return (c->efer & 0x400) && (c->cs.attributes & BIT(9)); /* LMA, CS.L */
 }
 

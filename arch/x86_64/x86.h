@@ -31,6 +31,7 @@
 #define CR4_UMIP       0x00000800
 #define CR4_LA57       0x00001000
 #define CR4_VMXE       0x00002000
+#define CR4_SMXE       0x00004000
 #define CR4_FSGSBASE   0x00010000
 #define CR4_PCIDE      0x00020000
 #define CR4_OSXSAVE    0x00040000

@@ -2,6 +2,7 @@
  * The measured loops. Each is the same loop around a different body, so that the empty one can be subtracted:
  * RDI = turns (> 0), RSI = memory for FP operands, RDX = hypercall number; RAX = TSC ticks taken.
  */
+#include "guest/x86_64/hypercall.h"
 #include "layout.h"
     /* Several instructions are one quoted argument: a bare ";" would end the macro call. */
     .text
@@ -37,9 +38,9 @@
     .endm
 
     LOOP bench_empty
-    LOOP bench_vmmcall, "vmmcall"
-    LOOP bench_vmmcall_sse, "addps %xmm1, %xmm0; vmmcall"
-    LOOP bench_vmmcall_avx, "addps %xmm1, %xmm0; vaddps %ymm1, %ymm0, %ymm0; vmmcall"
+    LOOP bench_vmmcall, "hypercall_insn"
+    LOOP bench_vmmcall_sse, "addps %xmm1, %xmm0; hypercall_insn"
+    LOOP bench_vmmcall_avx, "addps %xmm1, %xmm0; vaddps %ymm1, %ymm0, %ymm0; hypercall_insn"
     LOOP bench_moves, "xsaveopt64 (%rdi); xrstor64 (%rdi)"
 
     /* Every general register but RSP to memory and back: what a world switch cannot do without. */

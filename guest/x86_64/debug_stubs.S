@@ -2,6 +2,7 @@
  * Stubs that set RFLAGS.TF and run one instruction: the #DB has to come right behind it, also when
  * a hypervisor did the instruction. 3088(%rdi) is scratch.value, 3096(%rdi) scratch.index.
  */
+#include "guest/x86_64/hypercall.h"
     .text
 
     .macro STEP name, insn:vararg
@@ -32,7 +33,7 @@ step_\name\()_next:
     STEP write_cr0, mov %rax, %cr0
     STEP write_cr4, mov %rax, %cr4
     STEP wbinvd, wbinvd
-    STEP vmmcall, vmmcall
+    STEP vmmcall, hypercall_insn
     STEP fld1, fld1
 
     .globl debug_here

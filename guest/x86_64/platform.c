@@ -14,6 +14,7 @@ extern u64 boot_start_info;
 
 bool on_fermata;
 static bool intel; /* VMCALL instead of VMMCALL */
+extern u8 *hypercall_sites[], *hypercall_sites_end[]; /* hypercall.h */
 
 /* hvm_start_info, version 1 (Xen public/arch-x86/hvm/start_info.h describes it). */
 struct start_info {
@@ -159,6 +160,8 @@ void features_init(void)
     struct cpuid seven = max.eax >= 7 ? cpuid(7, 0) : (struct cpuid){0};
 
     intel = max.ebx == 0x756e6547; /* "Genu" */
+    for (u8 **site = hypercall_sites; intel && site < hypercall_sites_end; site++)
+        (*site)[2] = 0xc1; /* VMMCALL (0F 01 D9) becomes VMCALL (0F 01 C1) */
     on_fermata = (one.ecx & BIT(31)) && hv.ebx == FERMATA_CPUID_EBX &&
                  hv.ecx == FERMATA_CPUID_ECX && hv.edx == FERMATA_CPUID_EDX;
     features.tcg_signature = (one.ecx & BIT(31)) && hv.ebx == 0x54474354; /* "TCGT" */

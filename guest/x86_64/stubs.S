@@ -2,6 +2,7 @@
  * Instruction stubs, one instruction of interest each, at the stub's own address so that a fault's RIP can be
  * checked. They live in .user: CPL 3 runs the very same bytes. RDI = scratch memory (struct scratch, stubs.h).
  */
+#include "guest/x86_64/hypercall.h"
 #include "layout.h"
     .section .user, "ax"
 
@@ -92,7 +93,7 @@ insn_\name\()_at:
     STUB_MASKED wrpkru, $0, 3088(%rdi), $0, wrpkru
     STUB_MASKED rdmsr, $0, $0, 3096(%rdi), rdmsr
     STUB_MASKED wrmsr, 3092(%rdi), 3088(%rdi), 3096(%rdi), wrmsr
-    STUB_MASKED hypercall, $0, 3088(%rdi), $0, vmmcall
+    STUB_MASKED hypercall, $0, 3088(%rdi), $0, hypercall_insn
 
 /* SVM, VMX and other privileged instructions */
     .macro STUB_RAX name, insn:vararg
@@ -154,7 +155,7 @@ insn_hypercall_preserves:
     rol $32, %r13
     rol $36, %r14
     rol $40, %r15
-    vmmcall
+    hypercall_insn
     not %rbx
     ror $4, %rcx
     ror $8, %rbp

@@ -1,0 +1,105 @@
+"""Bochs as a machine to run Fermata on: x86-64 only, the second opinion on SVM and the one machine with VMX.
+
+It comes from a Debian 13 tree of its own in the cache (tools/setup.sh). Its clock counts instructions, so two
+runs are identical. What it cannot do: an exit status (it is always 1), ACPI tables, a monitor.
+"""
+import os
+import platform
+import subprocess
+
+import machine
+
+# Named like tools/run --cpu. CET is left out: Bochs 3.0 panics in its own page walk with it.
+CPU = {
+    "sapphire_rapids": 'model=sapphire_rapids, exclude_features="cet"',
+    "ryzen": 'model=ryzen, add_features="avx512 avx512dq avx512bw amx amx_int8 pku"',
+}
+SECTOR = 512
+TRACK = 16 * 63 * SECTOR  # the disk's size is a whole number of these, or Bochs guesses its geometry wrong
+
+
+class Bochs(machine.Machine):
+    """The same fields and the same run() as machine.Machine; what does not apply is refused."""
+
+    default_timeout = 400
+    exit_pass = None  # the status says nothing: the last line of the console decides
+
+    def find(self):
+        self.cpu = self.cpu or "sapphire_rapids"
+        if self.arch != "x86_64":
+            raise machine.MachineError("Bochs is an x86-64 machine; leave ARCH out")
+        if self.cpu not in CPU:
+            raise machine.MachineError("Bochs has no CPU %s here; there are %s" % (self.cpu, " and ".join(sorted(CPU))))
+        for option, value in (("--icount", self.icount), ("--accel", self.accel), ("--machine-args", self.extra)):
+            if value:
+                raise machine.MachineError("%s is for QEMU; Bochs always counts instructions, without acceleration"
+                                           % option)
+        if not self.mem.endswith("M"):
+            raise machine.MachineError("--mem %s: for Bochs it is a number of MiB, like 512M" % self.mem)
+        self.tree = machine.setup_print("bochs-tree", self.arch)
+        self.lib = os.path.join(self.tree, "usr/lib", platform.machine() + "-linux-gnu")
+        program = os.path.join(self.tree, "usr/bin/bochs-bin")
+        if not os.path.exists(program):
+            raise machine.MachineError("no Bochs here: run `tools/setup.sh bochs`")
+        loader = [os.path.join(self.lib, name) for name in sorted(os.listdir(self.lib))
+                  if name.startswith("ld-linux-")]
+        # -unlock: a killed run's lock file must not stop the next one.
+        self.prefix = [loader[0], "--library-path", self.lib, program, "-q", "-unlock", "-f"]
+
+    def describe(self):
+        return "Bochs 3, CPU %s, %s (every instruction interpreted, up to 90 million a second)" % (self.cpu, self.mem)
+
+    def configuration(self, work, console):
+        share = os.path.join(self.tree, "usr/share")
+        megabytes = int(self.mem[:-1])
+        return "\n".join([
+            'display_library: rfb, options="timeout=0"',
+            "romimage: file=%s/ovmf/OVMF.fd, address=0xffc00000" % share,
+            "vgaromimage: file=%s/vgabios/vgabios.bin" % share,
+            "memory: guest=%d, host=%d" % (megabytes, megabytes),
+            "pci: enabled=1, chipset=i440fx",
+            "ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14",
+            "ata0-master: type=disk, path=%s, mode=flat" % os.path.join(work, "esp.img"),
+            "plugin_ctrl: unmapped=true, biosdev=true, serial=true",
+            "clock: sync=none, time0=1000000000",
+            "com1: enabled=1, mode=file, dev=%s" % console,
+            "cpu: %s, count=%d, ips=50000000, ignore_bad_msrs=1, reset_on_triple_fault=0" % (CPU[self.cpu], self.smp_count()),
+            "boot: disk",
+            "log: " + os.path.join(work, "bochs.log"),
+            # It reports every VM exit as an error: that is half of its time, and nobody reads it.
+            "error: action=ignore", "info: action=ignore", "debug: action=ignore", "panic: action=fatal", ""])
+
+    def smp_count(self):
+        return int(self.smp)
+
+    def command(self, work, console="/dev/stdout"):
+        esp = os.path.join(work, "esp.img")
+        files = list(self.files) + ([(self.conf, "/fermata.conf")] if self.conf else [])
+        machine.make_esp(esp, self.arch, self.image, files)
+        with open(esp, "r+b") as disk:
+            disk.truncate(-(-os.path.getsize(esp) // TRACK) * TRACK)
+        with open(os.path.join(work, "bochsrc"), "w", encoding="ascii") as out:
+            out.write(self.configuration(work, console))
+        return self.prefix + [os.path.join(work, "bochsrc")]
+
+    def start(self, work):
+        """COM1 goes into a pipe of our own: on its standard output Bochs itself talks."""
+        read, write = os.pipe()
+        environment = dict(os.environ, LTDL_LIBRARY_PATH=os.path.join(self.lib, "bochs/plugins"),
+                           BXSHARE=os.path.join(self.tree, "usr/share/bochs"))
+        with open(os.path.join(work, "bochs.out"), "wb") as own:
+            process = subprocess.Popen(self.command(work, "/dev/fd/%d" % write), stdin=subprocess.DEVNULL, stdout=own,
+                                       stderr=subprocess.STDOUT, pass_fds=[write], env=environment)
+        os.close(write)
+        return process, os.fdopen(read, "rb", 0)
+
+    def registers(self, work):
+        return "(Bochs has no monitor)"
+
+    def why_it_stopped(self, work):
+        """Bochs' own last words, if it died of a panic of its own."""
+        try:
+            with open(os.path.join(work, "bochs.log"), encoding="utf-8", errors="replace") as log:
+                return [line.strip() for line in log if ">>PANIC<<" in line and "soft power off" not in line][-1:]
+        except OSError:
+            return []
