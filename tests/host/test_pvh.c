@@ -246,7 +246,7 @@ static void wrong_notes(void **state)
     refused("truncated");
 }
 
-/* Segments outside memory, over the hole, wrapping: every sum that could overflow. */
+/* Segments outside memory, wrapping: every sum that could overflow. */
 static void wrong_segments(void **state)
 {
     static const struct {
@@ -259,10 +259,6 @@ static void wrong_segments(void **state)
         {0, ~0ull - 8, 8, 9, "outside"},
         {0, 0x200000, 8, ~0ull, "outside"},
         {0, 0x200000, 8, ~0ull - 0x1fffff, "outside"},
-        {0, 0x9fff8, 8, 9, "outside"},
-        {0, 0xa0000, 8, 8, "outside"},
-        {0, 0xfffff, 1, 1, "outside"},
-        {0, 0, 8, 0x100001, "outside"},
         {0, 0x200000, 9, 8, "larger in the file"},
         {BYTES - 8, 0x200000, 9, 9, "truncated"},
         {BYTES, 0x200000, 1, 1, "truncated"},
@@ -282,6 +278,9 @@ static void wrong_segments(void **state)
     assert_true(check(BYTES, 0x210000));
     segment(1, LOAD, 0, 0x200000, 0, 0); /* empty ones may say anything */
     segment(1, LOAD, 0, ~0ull, 0, 0);
+    assert_true(check(BYTES, MEMORY));
+    good(true);
+    segment(1, LOAD, 0, 0xff000, 8, 0x1000); /* ELF headers below a kernel at 1 MiB */
     assert_true(check(BYTES, MEMORY));
     good(true);
     segment(1, LOAD, TEXT_AT, PAGE_SIZE, 16, 0xa0000 - PAGE_SIZE); /* no page left for start info */
