@@ -45,16 +45,16 @@ BASE := -std=gnu11 -ffreestanding -O2 -g $(WARN) -I. -Iarch/$(ARCH) -fno-common 
     -fno-omit-frame-pointer -fno-stack-protector -fno-asynchronous-unwind-tables -fno-unwind-tables
 # The hypervisor never touches an FP or vector register outside the listed movers (tools/vector_allowed.txt).
 ARCH_FLAGS_x86_64 := -m64 -mgeneral-regs-only -mno-red-zone -fcf-protection=none
-# X10-X15 and X18 stay the guest's on the shortest exit (guest_fp in arch/arm64/vectors.S).
 ARCH_FLAGS_arm64 := -mgeneral-regs-only -mbranch-protection=none \
-    $(addprefix -ffixed-x,10 11 12 13 14 15 18) \
     $(if $(findstring clang,$(CC)),,-mno-outline-atomics)
+# X10-X15 and X18 stay the guest's on the shortest exit (guest_fp in arch/arm64/vectors.S).
+HV_FLAGS_arm64 := $(addprefix -ffixed-x,10 11 12 13 14 15 18)
 BUILD_FLAGS_debug := -DFERMATA_DEBUG
 BUILD_FLAGS_coverage := -DFERMATA_DEBUG -DFERMATA_COVERAGE
 BUILD_FLAGS := $(BUILD_FLAGS_$(BUILD)) -DFERMATA_BUILD='"$(BUILD)"' -DFERMATA_ARCH='"$(ARCH)"'
 GCOV_FLAGS := $(if $(filter coverage,$(BUILD)),--coverage -fprofile-info-section -fprofile-update=single)
 
-HV_CFLAGS := $(CLANG_TARGET) $(BASE) $(ARCH_FLAGS_$(ARCH)) $(BUILD_FLAGS) -fpie -fvisibility=hidden $(EXTRA_CFLAGS)
+HV_CFLAGS := $(CLANG_TARGET) $(BASE) $(ARCH_FLAGS_$(ARCH)) $(HV_FLAGS_$(ARCH)) $(BUILD_FLAGS) -fpie -fvisibility=hidden $(EXTRA_CFLAGS)
 BOOT_CFLAGS := $(HV_CFLAGS) $(EFI_INC) -DGNU_EFI_USE_MS_ABI -fshort-wchar
 # The x86-64 guest is an ELF file at fixed addresses; the arm64 Image relocates itself to wherever it was loaded.
 GUEST_PIC_x86_64 := -fno-pic -fno-pie

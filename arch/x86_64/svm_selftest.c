@@ -54,14 +54,14 @@ CODE(sse_int)
 CODE(ldmxcsr)
 CODE(fxsave)
 CODE(fxrstor)
-CODE(avx) CODE(xsave) CODE(xsaveopt) CODE(xrstor) CODE(xgetbv) CODE(xgetbv1) CODE(xsetbv)
-    CODE(read_cr0) CODE(smsw) CODE(read_cr4) CODE(write_cr0) CODE(clts) CODE(lmsw) CODE(write_cr4)
-        CODE(cpuid) CODE(rdmsr) CODE(wrmsr) CODE(spin) CODE(task) CODE(task_target) CODE(rdtscp)
-            CODE(io)
+CODE(avx)
+CODE(xsave) CODE(xsaveopt) CODE(xrstor) CODE(xgetbv) CODE(xgetbv1) CODE(xsetbv) CODE(read_cr0)
+    CODE(smsw) CODE(read_cr4) CODE(write_cr0) CODE(clts) CODE(lmsw) CODE(write_cr4) CODE(cpuid)
+        CODE(rdmsr) CODE(wrmsr) CODE(spin) CODE(task) CODE(task_target) CODE(rdtscp) CODE(io)
 
 #define DONE SVM_EXIT_VMMCALL
 
-                static const
+            static const
     struct class classes[] = {
         {"x87", selftest_x87, NM, 0, DONE, 0, NEED_NOTHING, ESCAPE_EAGER},
         {"fnstcw", selftest_fnstcw, NM, 0, DONE, 0, NEED_NOTHING, ESCAPE_EAGER},
