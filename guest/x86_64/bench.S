@@ -2,7 +2,7 @@
  * The measured loops. Each is the same loop around a different body, so that the empty one can be subtracted:
  * RDI = turns (> 0), RSI = memory for FP operands, RDX = hypercall number; RAX = TSC ticks taken.
  */
-#include "guest/x86_64/hypercall.h"
+#include "guest/x86_64/hypercall.inc"
 #include "layout.h"
     /* Several instructions are one quoted argument: a bare ";" would end the macro call. */
     .text

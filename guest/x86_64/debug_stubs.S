@@ -2,7 +2,7 @@
  * Stubs that set RFLAGS.TF and run one instruction: the #DB has to come right behind it, also when
  * a hypervisor did the instruction. 3088(%rdi) is scratch.value, 3096(%rdi) scratch.index.
  */
-#include "guest/x86_64/hypercall.h"
+#include "guest/x86_64/hypercall.inc"
     .text
 
     .macro STEP name, insn:vararg

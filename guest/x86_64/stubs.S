@@ -2,7 +2,7 @@
  * Instruction stubs, one instruction of interest each, at the stub's own address so that a fault's RIP can be
  * checked. They live in .user: CPL 3 runs the very same bytes. RDI = scratch memory (struct scratch, stubs.h).
  */
-#include "guest/x86_64/hypercall.h"
+#include "guest/x86_64/hypercall.inc"
 #include "layout.h"
     .section .user, "ax"
 
