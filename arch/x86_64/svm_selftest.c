@@ -55,9 +55,10 @@ CODE(ldmxcsr)
 CODE(fxsave)
 CODE(fxrstor)
 CODE(avx)
-CODE(xsave) CODE(xsaveopt) CODE(xrstor) CODE(xgetbv) CODE(xgetbv1) CODE(xsetbv) CODE(read_cr0)
-    CODE(smsw) CODE(read_cr4) CODE(write_cr0) CODE(clts) CODE(lmsw) CODE(write_cr4) CODE(cpuid)
-        CODE(rdmsr) CODE(wrmsr) CODE(spin) CODE(task) CODE(task_target) CODE(rdtscp) CODE(io)
+CODE(xsave)
+CODE(xsaveopt) CODE(xrstor) CODE(xgetbv) CODE(xgetbv1) CODE(xsetbv) CODE(read_cr0) CODE(smsw)
+    CODE(read_cr4) CODE(write_cr0) CODE(clts) CODE(lmsw) CODE(write_cr4) CODE(cpuid) CODE(rdmsr)
+        CODE(wrmsr) CODE(spin) CODE(task) CODE(task_target) CODE(rdtscp) CODE(io)
 
 #define DONE SVM_EXIT_VMMCALL
 

@@ -14,7 +14,7 @@ extern u64 boot_start_info;
 
 bool on_fermata;
 static bool intel;                                    /* VMCALL instead of VMMCALL */
-extern u8 *hypercall_sites[], *hypercall_sites_end[]; /* hypercall.h */
+extern u8 *hypercall_sites[], *hypercall_sites_end[]; /* hypercall.inc */
 
 /* hvm_start_info, version 1 (Xen public/arch-x86/hvm/start_info.h describes it). */
 struct start_info {
