@@ -2,6 +2,7 @@
 """Checks of the linked image that fail the build. Each guards a property no test can be trusted to notice:
 
 vector    no FP, vector or matrix instruction outside the functions of tools/vector_allowed.txt
+guest     arm64: no C of the hypervisor uses the registers that stay a guest's on an FP trap
 reloc     the start-up code only ever adds the load address: R_*_RELATIVE and nothing else
 wx        no segment or section, in the ELF or the PE file, is both writable and executable
 purity    hv/ holds no assembly and no #if on an architecture
@@ -77,6 +78,25 @@ def check_vector(options):
     if seen < 100:
         return ["vector: only %d instructions disassembled: the check does not see the code" % seen]
     return ["vector: %s (only the functions of %s may)" % (what, options.allowed) for what in found]
+
+
+# X10-X15 and X18 (arch/arm64/vectors.S, guest_fp): only the entries and exits themselves name them.
+GUESTS_OWN = re.compile(r"(?<![\w.])[xw](?:1[0-58])\b")
+GUESTS_OWN_IN = re.compile(r"(?:guest_(?:enter|sync|fp|irq|serror|leave)|crash_common|vectors_el2)$")
+
+
+def check_guest_registers(options):
+    if options.arch != "arm64" or options.build == "coverage":  # libgcov is not ours to compile
+        return []
+    function, found = "?", []
+    for line in run(options.cross + "objdump", "-d", "--no-show-raw-insn", options.elf).splitlines():
+        header = re.match(r"^[0-9a-f]+ <([^>]+)>:$", line)
+        if header:
+            function = header.group(1)
+        elif re.match(r"^\s*[0-9a-f]+:", line) and GUESTS_OWN.search(re.sub(r"<[^>]*>|//.*$", "", line)):
+            if not GUESTS_OWN_IN.match(function):
+                found.append("guest: %s in %s" % (" ".join(line.split()), function))
+    return found
 
 
 def check_relocations(options):
@@ -159,7 +179,7 @@ def main():
     parser.add_argument("--allowed", default=os.path.relpath(os.path.join(here, "vector_allowed.txt")))
     options = parser.parse_args()
     errors = []
-    for check in (check_vector, check_relocations, check_undefined, check_wx, check_size):
+    for check in (check_vector, check_guest_registers, check_relocations, check_undefined, check_wx, check_size):
         errors += check(options)
     errors += check_purity(".")
     for error in errors[:40]:

@@ -66,6 +66,7 @@ static inline void skip_instruction(struct vcpu *v)
 /* Stage 2: a table for vm->ram at vm->ram_gpa; false: no memory. Frees what it took. */
 bool stage2_init(struct vm *vm);
 void stage2_free(struct vm *vm);
+void stage2_none(void); /* no VM's tables are installed */
 u64 stage2_vtcr(void);
 /* ID_AA64MMFR0_EL1.PARange for guests: what their stage 2 reaches. */
 u64 stage2_parange(void);

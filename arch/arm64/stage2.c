@@ -78,6 +78,16 @@ static bool map_ram(struct vm *vm)
     return true;
 }
 
+/* Where VTTBR_EL2 points while no VM is installed: a walk, even a speculative one, finds nothing.
+ */
+static u64 nothing[ROOT_PAGES * ENTRIES] ALIGNED(ROOT_PAGES *PAGE_SIZE);
+
+void stage2_none(void)
+{
+    sysreg_write(vttbr_el2, (u64)nothing); /* VMID 0 */
+    isb();
+}
+
 bool stage2_init(struct vm *vm)
 {
     u64 end = vm->ram_gpa + vm->ram_bytes;
@@ -104,7 +114,7 @@ void stage2_free(struct vm *vm)
     isb();
     __asm__ volatile("tlbi vmalls12e1" : : : "memory");
     dsb(nsh);
-    isb();
+    stage2_none();
     for (u32 n = 0; n < ROOT_PAGES * ENTRIES; n++) {
         if (root[n])
             pages_free((void *)(root[n] & DESC_ADDRESS), 1, PAGES_HYPERVISOR);

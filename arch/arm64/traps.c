@@ -62,6 +62,7 @@ void guest_traps_init(void)
         sysreg_write(MPAM2_EL2, BIT(49) | BIT(48)); /* TRAPMPAM0EL1, TRAPMPAM1EL1 */
     sysreg_write(vpidr_el2, sysreg_read(midr_el1));
     sysreg_write(vtcr_el2, stage2_vtcr());
+    stage2_none();
     isb();
 }
 
