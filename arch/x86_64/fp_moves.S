@@ -7,6 +7,9 @@
  *
  * void mover(area %rdi, u32 mask %esi)
  *
+ * What is moved is EDX:EAX & XCR0, and XCR0 never has a bit above 31 set (arch_fp.h): EDX is left as
+ * it comes.
+ *
  * XSAVEOPT may leave out what it believes unmodified since the XRSTOR from this same address. What
  * it remembers is one linear address and a few mode bits, and a guest may XRSTOR from a linear
  * address equal to ours: that would make it believe that our stale area holds the guest's registers
@@ -27,7 +30,6 @@
 \name:
     clts
     mov     %esi, %eax
-    xor     %edx, %edx
     \instruction (%rdi)
     close_ts
     ret
@@ -39,7 +41,6 @@
 \name:
     clts
     xor     %eax, %eax
-    xor     %edx, %edx
     \restore nothing(%rip)
     mov     %esi, %eax
     \instruction (%rdi)
