@@ -249,10 +249,10 @@ run: $(if $(filter bochs,$(MACHINE)),setup-bochs,setup-run)
 	$(Q)tools/run --arch $(ARCH) --image $(EFI) $(if $(MACHINE),--machine $(MACHINE)) $(if $(CPU),--cpu $(CPU)) \
 	    $(if $(ACCEL),--accel $(ACCEL)) $(RUNFLAGS)
 test:
-	$(Q)tools/setup.sh test
+	$(Q)tools/setup.sh test bochs
 	$(Q)tests/run
 test-long:
-	$(Q)tools/setup.sh test
+	$(Q)tools/setup.sh test bochs
 	$(Q)tests/run --long
 bench:
 	$(Q)tools/setup.sh bench

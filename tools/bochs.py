@@ -30,7 +30,7 @@ class Bochs(machine.Machine):
             raise machine.MachineError("Bochs is an x86-64 machine; leave ARCH out")
         if self.cpu not in CPU:
             raise machine.MachineError("Bochs has no CPU %s here; there are %s" % (self.cpu, " and ".join(sorted(CPU))))
-        for option, value in (("--icount", self.icount), ("--accel", self.accel), ("--machine-args", self.extra)):
+        for option, value in (("--icount", self.icount), ("--accel", self.accel == "kvm"), ("--machine-args", self.extra)):
             if value:
                 raise machine.MachineError("%s is for QEMU; Bochs always counts instructions, without acceleration"
                                            % option)

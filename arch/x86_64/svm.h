@@ -175,6 +175,9 @@ _Static_assert(offsetof(struct vmcb, rax) == 0x5f8, "APM 2, B.2");
 _Static_assert(offsetof(struct vmcb, cr2) == 0x640, "APM 2, B.2");
 _Static_assert(offsetof(struct vmcb, pat) == 0x668, "APM 2, B.2");
 
+/* Found by the self-test: a guest with RFLAGS.IF = 0 keeps the timer's interrupt pending. */
+extern bool svm_timer_held_back;
+
 struct virt_ops;
 extern const struct virt_ops svm_ops;
 

@@ -16,6 +16,8 @@
 
 #define APIC_PAGE 0xfee00000ull
 
+bool svm_timer_held_back;
+
 /* Out of line: what a measured exit does not run should not cost it saved registers either. */
 #define COLD __attribute__((noinline))
 
@@ -269,7 +271,7 @@ static COLD enum vcpu_event exit_rare(struct vcpu *v, u64 code)
     return VCPU_VM_ENDED;
 }
 
-static COLD enum vcpu_event exit_other(struct vcpu *v, u64 code)
+static enum vcpu_event exit_uncommon(struct vcpu *v, u64 code)
 {
     switch (code) {
     case SVM_EXIT_CPUID:
@@ -285,6 +287,14 @@ static COLD enum vcpu_event exit_other(struct vcpu *v, u64 code)
     default:
         return exit_rare(v, code);
     }
+}
+
+static COLD enum vcpu_event exit_other(struct vcpu *v, u64 code)
+{
+    enum vcpu_event event = exit_uncommon(v, code);
+
+    /* A guest whose IF keeps the timer out ("intr-if") can lose the CPU here at least. */
+    return unlikely(svm_timer_held_back) && event == VCPU_RESUME ? exit_intr(v) : event;
 }
 
 /* The four that a busy guest leaves for, by compare; the others by table. */
