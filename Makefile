@@ -13,8 +13,8 @@ B := build/$(ARCH)-$(BUILD)$(if $(VARIANT),-$(VARIANT))
 ifeq ($(filter $(ARCH),x86_64 arm64),)
 $(error ARCH=$(ARCH): it is x86_64 or arm64)
 endif
-ifeq ($(filter $(BUILD),debug release coverage),)
-$(error BUILD=$(BUILD): it is debug, release or coverage)
+ifeq ($(filter $(BUILD),debug release coverage e2h),)
+$(error BUILD=$(BUILD): it is debug, release, coverage or e2h)
 endif
 
 # --- Tools -----------------------------------------------------------------------------------------
@@ -50,6 +50,8 @@ ARCH_FLAGS_arm64 := -mgeneral-regs-only -mbranch-protection=none \
 # X10-X15 and X18 stay the guest's on the shortest exit (guest_fp in arch/arm64/vectors.S).
 HV_FLAGS_arm64 := $(addprefix -ffixed-x,10 11 12 13 14 15 18)
 BUILD_FLAGS_debug := -DFERMATA_DEBUG
+# arm64 as firmware that sets HCR_EL2.E2H would hand it over: AAVMF does not, so a test build does.
+BUILD_FLAGS_e2h := -DFERMATA_DEBUG -DFERMATA_E2H=1
 BUILD_FLAGS_coverage := -DFERMATA_DEBUG -DFERMATA_COVERAGE
 BUILD_FLAGS := $(BUILD_FLAGS_$(BUILD)) -DFERMATA_BUILD='"$(BUILD)"' -DFERMATA_ARCH='"$(ARCH)"'
 GCOV_FLAGS := $(if $(filter coverage,$(BUILD)),--coverage -fprofile-info-section -fprofile-update=single)

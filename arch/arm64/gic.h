@@ -7,8 +7,9 @@
 struct boot_info;
 struct pcpu;
 
-#define GIC_SPURIOUS    1020u /* and above: no interrupt */
-#define GIC_CNTHP_INTID 26u   /* PPI of the EL2 physical timer (BSA, and QEMU virt) */
+#define GIC_SPURIOUS    1020u /* to 1023: no interrupt */
+#define GIC_FIRST_LPI   8192u
+#define GIC_CNTHP_INTID 26u /* PPI of the EL2 physical timer (BSA, and QEMU virt) */
 
 /* Finds distributor and redistributors in the MADT or the device tree, and maps them. */
 void gic_find(const struct boot_info *info);

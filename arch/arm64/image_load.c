@@ -12,14 +12,17 @@ static u64 cache_line(void)
     return 4ull << (sysreg_read(ctr_el0) >> 16 & 15);
 }
 
+#define CTR_IDC BIT(28) /* instruction fetches need no cleaning of the data caches */
+
 /*
  * With its MMU off a guest reads past the caches, unless stage 2 forces them (FEAT_S2FWB): then all
  * of RAM is written back, for the zeros of vm_create() are in the caches too. What was written is
- * also code, so the instruction caches forget what was there before.
+ * also code: with FEAT_S2FWB too it is cleaned, unless CTR_EL0.IDC says that fetches see it as it
+ * is, and the instruction caches forget what was there before.
  */
 static void make_visible(const u8 *ram, u64 bytes)
 {
-    if (!features.fwb) {
+    if (!features.fwb || !(sysreg_read(ctr_el0) & CTR_IDC)) {
         u64 line = cache_line();
         for (u64 at = 0; at < bytes; at += line)
             __asm__ volatile("dc civac, %0" : : "r"(ram + at) : "memory");

@@ -135,6 +135,27 @@ void stage2_free(struct vm *vm)
 #define ISS_CM    BIT(8)
 #define ISS_S1PTW BIT(7)
 #define ISS_WNR   BIT(6)
+#define ISS_FSC   0x3full /* fault status: address size, then translation, four levels each */
+#define FSC_LAST  0x07ull
+
+/*
+ * Is it a fault of our stage 2? Its tables cause no other kind, and HPFAR_EL2 is valid for no
+ * other. What else comes here is the machine's own answer (HCR_EL2.TEA): an external abort, an ECC
+ * error; HPFAR_EL2 then still holds an older fault, perhaps the PL011's.
+ */
+static bool is_ours(u64 esr)
+{
+    return (esr & ISS_FSC) <= FSC_LAST;
+}
+
+static enum vcpu_event machine_fault(struct vcpu *v, u64 esr)
+{
+    vcpu_crash(v,
+               "the machine reports an error of memory or bus (ESR_EL2 0x%lx, virtual address "
+               "0x%lx%s): look at its hardware",
+               esr, sysreg_read(far_el2), esr & ISS_FNV ? ", not valid" : "");
+    return VCPU_VM_ENDED;
+}
 
 /* The guest-physical address of the abort: the page by HPFAR_EL2, the rest by FAR_EL2. */
 static u64 abort_gpa(u64 esr)
@@ -178,17 +199,23 @@ static void pl011_access(struct vcpu *v, u64 esr, u32 offset)
 
 enum vcpu_event data_abort(struct vcpu *v, u64 esr)
 {
+    if (!is_ours(esr))
+        return machine_fault(v, esr);
+
     u64 gpa = abort_gpa(esr);
     const char *did = esr & ISS_S1PTW ? "its page table walk used"
                       : esr & ISS_WNR ? "it wrote"
                                       : "it read";
 
-    if (gpa - GUEST_PL011_BASE >= PL011_BYTES || (esr & ISS_S1PTW))
-        return crash(v, did, gpa, "nothing is there; keep to the device tree");
-    if (esr & ISS_CM) { /* cache maintenance of a device page does nothing */
+    /* Maintenance of what no cache holds does nothing, on hardware too; A64 alone has it at EL0. */
+    if ((esr & (ISS_CM | ISS_S1PTW)) == ISS_CM) {
         skip_instruction(v);
         return VCPU_RESUME;
     }
+    if (gpa - GUEST_PL011_BASE >= PL011_BYTES || (esr & ISS_S1PTW))
+        return crash(v, did, gpa, "nothing is there; keep to the device tree");
+    if (v->arch.pstate & PSTATE_AARCH32)
+        return crash(v, did, gpa, "by AArch32 code, which Fermata does not offer: use AArch64");
     if (!(esr & ISS_ISV))
         return crash(v, did, gpa,
                      "the instruction gives no syndrome (ESR_EL2.ISV=0); use plain loads and "
@@ -200,6 +227,8 @@ enum vcpu_event data_abort(struct vcpu *v, u64 esr)
 
 enum vcpu_event instruction_abort(struct vcpu *v, u64 esr)
 {
+    if (!is_ours(esr))
+        return machine_fault(v, esr);
     return crash(v, esr & ISS_S1PTW ? "its page table walk used" : "it jumped to", abort_gpa(esr),
                  "no RAM is there; keep to the device tree");
 }

@@ -122,6 +122,7 @@ enum esr_ec {
     EC_LS64 = 0x0a,
     EC_BTI = 0x0d,
     EC_ILLEGAL = 0x0e,
+    EC_SYSREG128 = 0x14,
     EC_SVC = 0x15,
     EC_HVC = 0x16,
     EC_SMC = 0x17,
@@ -142,18 +143,19 @@ enum esr_ec {
 #define ESR_IL       BIT(25)
 
 /* PSTATE as SPSR_ELx shows it. */
-#define PSTATE_F    BIT(6)
-#define PSTATE_I    BIT(7)
-#define PSTATE_A    BIT(8)
-#define PSTATE_D    BIT(9)
-#define PSTATE_DAIF (PSTATE_D | PSTATE_A | PSTATE_I | PSTATE_F)
-#define PSTATE_EL1H 5ull
-#define PSTATE_EL2H 9ull
-#define PSTATE_SS   BIT(21)
-#define PSTATE_PAN  BIT(22)
-#define PSTATE_SSBS BIT(12)
-#define PSTATE_DIT  BIT(24)
-#define PSTATE_NZCV (15ull << 28)
+#define PSTATE_AARCH32 BIT(4)
+#define PSTATE_F       BIT(6)
+#define PSTATE_I       BIT(7)
+#define PSTATE_A       BIT(8)
+#define PSTATE_D       BIT(9)
+#define PSTATE_DAIF    (PSTATE_D | PSTATE_A | PSTATE_I | PSTATE_F)
+#define PSTATE_EL1H    5ull
+#define PSTATE_EL2H    9ull
+#define PSTATE_SS      BIT(21)
+#define PSTATE_PAN     BIT(22)
+#define PSTATE_SSBS    BIT(12)
+#define PSTATE_DIT     BIT(24)
+#define PSTATE_NZCV    (15ull << 28)
 
 /* The guest's CPACR_EL1 and ZCR_EL1. ZCR needs CPTR_EL2.TZ / ZEN open, and an ISB after that. */
 static inline void guest_cpacr_set(u64 value)

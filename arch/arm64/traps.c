@@ -73,7 +73,10 @@ void inject_undefined(struct vcpu *v)
 {
     u64 old = v->arch.pstate;
     u64 sctlr = guest_sctlr();
-    u64 offset = old & BIT(4) ? 0x600 : (old & 15) == 0 ? 0x400 : (old & 15) == 4 ? 0 : 0x200;
+    u64 offset = old & PSTATE_AARCH32 ? 0x600
+                 : (old & 15) == 0    ? 0x400
+                 : (old & 15) == 4    ? 0
+                                      : 0x200;
     u64 pan = features.pan && !(sctlr & SCTLR_SPAN) ? PSTATE_PAN : 0;
 
     guest_elr_set(v->arch.pc);
@@ -131,7 +134,8 @@ u64 guest_fp_failed(struct vcpu *v, enum fp_trap_result result)
 /* WFI and WFE: no interrupt will come, so somebody else may as well run. */
 static enum vcpu_event wait_trap(struct vcpu *v, u64 esr)
 {
-    (void)esr;
+    if (unlikely(v->arch.pstate & PSTATE_AARCH32))
+        return undefined(v, esr); /* as all of AArch32 that traps: its length is not always 4 */
     skip_instruction(v);
     return VCPU_YIELDED;
 }
@@ -142,6 +146,7 @@ static enum vcpu_event (*const handlers[64])(struct vcpu *, u64) = {
     [EC_SME] = undefined,
     [EC_PAUTH] = undefined,
     [EC_LS64] = undefined,
+    [EC_SYSREG128] = undefined,
     [EC_HVC] = smccc_call,
     [EC_SMC] = undefined,
     [EC_SYSREG] = sysreg_trap,
@@ -178,7 +183,7 @@ u64 guest_irq_exit(struct vcpu *v)
         gic_end(intid);
         return VCPU_PREEMPTED;
     }
-    if (intid < GIC_SPURIOUS) {
+    if (intid < GIC_SPURIOUS || intid >= GIC_FIRST_LPI) { /* not ended it would mask the timer */
         gic_end(intid);
         say_error("interrupt %u, which nobody enabled: ignored", intid);
     }

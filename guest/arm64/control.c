@@ -5,50 +5,63 @@
 #include "guest/arm64/scenarios.h"
 #include "guest/arm64/fp.h"
 
-/* Registers without side effects while this guest runs; values that stick in all their bits, or are
- * read back. */
+/* Registers, and the bits of each that have no effect on this guest while it runs: with them the
+ * vCPUs differ in what would else be the same in all. What does not stick is read back. */
+#define ALL ~0ull
 #define REGISTERS(X)                                                                               \
-    X(tpidr_el0)                                                                                   \
-    X(tpidrro_el0)                                                                                 \
-    X(tpidr_el1)                                                                                   \
-    X(contextidr_el1)                                                                              \
-    X(sp_el0)                                                                                      \
-    X(elr_el1)                                                                                     \
-    X(spsr_el1)                                                                                    \
-    X(esr_el1)                                                                                     \
-    X(far_el1)                                                                                     \
-    X(afsr0_el1)                                                                                   \
-    X(afsr1_el1)                                                                                   \
-    X(amair_el1)                                                                                   \
-    X(ttbr1_el1)                                                                                   \
-    X(csselr_el1)                                                                                  \
-    X(cntkctl_el1)                                                                                 \
-    X(cntv_cval_el0)                                                                               \
-    X(par_el1)
+    X(tpidr_el0, ALL)                                                                              \
+    X(tpidrro_el0, ALL)                                                                            \
+    X(tpidr_el1, ALL)                                                                              \
+    X(contextidr_el1, ALL)                                                                         \
+    X(sp_el0, ALL)                                                                                 \
+    X(elr_el1, ALL)                                                                                \
+    X(spsr_el1, ALL)                                                                               \
+    X(esr_el1, ALL)                                                                                \
+    X(far_el1, ALL)                                                                                \
+    X(afsr0_el1, ALL)                                                                              \
+    X(afsr1_el1, ALL)                                                                              \
+    X(amair_el1, ALL)                                                                              \
+    X(ttbr1_el1, ALL)                                                                              \
+    X(csselr_el1, 0) /* a level that does not exist is UNKNOWN */                                  \
+    X(cntkctl_el1, ALL)                                                                            \
+    X(cntv_cval_el0, ALL)                                                                          \
+    X(cntv_ctl_el0, 3) /* its interrupt goes nowhere */                                            \
+    X(par_el1, ~1ull)                                                                              \
+    X(vbar_el1, ~0x7ffull)        /* no exception is taken meanwhile */                            \
+    X(mair_el1, ~0xffffull)       /* attributes 0 and 1 are in use */                              \
+    X(sctlr_el1, 0x0400c000)      /* UCI, UCT, DZE: EL0's */                                       \
+    X(tcr_el1, 1ull << 38)        /* TBI1: TTBR1_EL1 is not walked */                              \
+    X(ttbr0_el1, 0xffffull << 48) /* ASID: every mapping is global */
 
 enum {
-#define X(name) REG_##name,
+#define X(name, bits) REG_##name,
     REGISTERS(X)
 #undef X
         REG_COUNT
 };
 
 static const char *const names[REG_COUNT] = {
-#define X(name) #name,
+#define X(name, bits) #name,
+    REGISTERS(X)
+#undef X
+};
+
+static const u64 free_bits[REG_COUNT] = {
+#define X(name, bits) bits,
     REGISTERS(X)
 #undef X
 };
 
 static void write_all(const u64 *values)
 {
-#define X(name) sysreg_write(name, values[REG_##name]);
+#define X(name, bits) sysreg_write(name, values[REG_##name]);
     REGISTERS(X)
 #undef X
 }
 
 static void read_all(u64 *values)
 {
-#define X(name) values[REG_##name] = sysreg_read(name);
+#define X(name, bits) values[REG_##name] = sysreg_read(name);
     REGISTERS(X)
 #undef X
 }
@@ -65,14 +78,14 @@ static struct control_result results[MAX_CPUS];
 static void hold_registers(void *argument)
 {
     struct control_result *r = argument;
+    u64 before[REG_COUNT];
     u64 state = pattern_seed((u32)this_cpu()->index, 0x300);
 
+    read_all(before);
     r->bad = REG_COUNT;
     for (u32 round = 0; round < ROUNDS && r->bad == REG_COUNT; round++) {
         for (u32 i = 0; i < REG_COUNT; i++)
-            r->want[i] = pattern_next(&state);
-        r->want[REG_csselr_el1] = 0; /* a level that does not exist is UNKNOWN */
-        r->want[REG_par_el1] &= ~1ull;
+            r->want[i] = (before[i] & ~free_bits[i]) | (pattern_next(&state) & free_bits[i]);
         write_all(r->want);
         read_all(r->want); /* bits that are RES0 here do not count */
         for (u32 i = 0; i < REG_COUNT; i++)
@@ -84,6 +97,7 @@ static void hold_registers(void *argument)
             if (r->got[i] != r->want[i])
                 r->bad = i;
     }
+    write_all(before);
 }
 
 static void control_registers(void)
