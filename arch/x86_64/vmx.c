@@ -28,8 +28,6 @@ _Static_assert(HOST_RSP == 0x6c14, "vmx_enter.S");
 #define CR0_GATE  ((u64)(CR0_TS | CR0_MP))
 #define CR4_FORCE ((u64)(CR4_VMXE | CR4_MCE))
 
-static u64 msr_bitmap_pa;
-
 NORETURN void vmx_write_failed(enum vmcs_field field, u64 value)
 {
     panic("VMWRITE of 0x%lx to field 0x%x failed (instruction error %lu)", value, (u32)field,
@@ -68,37 +66,6 @@ static void invept(u64 pointer)
     __asm__ volatile("invept %0, %1" ::"m"(descriptor), "r"(1ull) : "cc", "memory");
 }
 
-/* 1 = exit. Two maps for reads, two for writes, of 8192 MSRs each (SDM 3, 25.6.9). */
-static void allow(u8 *map, u32 msr, bool write)
-{
-    u32 at = (write ? 2048u : 0u) + (msr >= 0xc0000000 ? 1024u : 0u) + (msr & 0x1fff) / 8;
-
-    map[at] &= (u8) ~(1u << (msr & 7));
-}
-
-/*
- * A guest has its own copy in the VMCS, or (KERNEL_GS_BASE, which SWAPGS changes unseen) in the CPU
- * until another comes. The four syscall MSRs are free to read only: so their values are known.
- */
-static bool make_msr_bitmap(void)
-{
-    static const u32 own[] = {MSR_FS_BASE,     MSR_GS_BASE,      MSR_KERNEL_GS_BASE,
-                              MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP};
-    u8 *map = pages_alloc(1, PAGE_SIZE, PAGES_HYPERVISOR);
-
-    if (!map)
-        return false;
-    memset(map, 0xff, PAGE_SIZE);
-    for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
-        allow(map, own[i], false);
-        allow(map, own[i], true);
-    }
-    for (u32 msr = MSR_STAR; msr <= MSR_SFMASK; msr++)
-        allow(map, msr, false);
-    msr_bitmap_pa = (u64)(uintptr_t)map;
-    return true;
-}
-
 static const u32 syscall_msrs[SYSCALL_MSRS] = {MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SFMASK,
                                                MSR_KERNEL_GS_BASE};
 
@@ -108,7 +75,7 @@ static void cpu_init(struct pcpu *cpu)
     u64 pa = (u64)(uintptr_t)region;
     bool failed;
 
-    CHECK(region && make_msr_bitmap());
+    CHECK(region && vmx_msr_bitmap_init());
     *(u32 *)region = vmx_controls.revision;
     write_cr4(read_cr4() | CR4_VMXE);
     __asm__ volatile("vmxon %1" : "=@ccna"(failed) : "m"(pa) : "memory");
@@ -148,7 +115,7 @@ static void set_controls(const struct vcpu *v)
     vmwrite(EXIT_MSR_LOAD_COUNT, 0);
     vmwrite(ENTRY_MSR_LOAD_COUNT, 0);
     vmwrite(CR3_TARGET_COUNT, 0);
-    vmwrite(MSR_BITMAP, msr_bitmap_pa);
+    vmwrite(MSR_BITMAP, vmx_msr_bitmap_pa);
     vmwrite(VMCS_LINK_POINTER, ~0ull);
     vmwrite(EXCEPTION_BITMAP, EXCEPTIONS_ALWAYS);
     vmwrite(VPID, v->arch.asid);
@@ -156,39 +123,6 @@ static void set_controls(const struct vcpu *v)
     vmwrite(TSC_OFFSET, 0);
     vmwrite(VMCS_GUEST_PAT, 0x0007040600070406); /* reset value */
     vmwrite(GUEST_DEBUGCTL, 0);
-}
-
-/* Where exits go. Nothing of it changes after boot but RSP (vmx_enter.S). */
-static void set_host_state(void)
-{
-    struct PACKED {
-        u16 limit;
-        u64 base;
-    } gdtr, idtr;
-
-    __asm__ volatile("sgdt %0" : "=m"(gdtr));
-    __asm__ volatile("sidt %0" : "=m"(idtr));
-    const u64 *tss = (const u64 *)(uintptr_t)(gdtr.base + SELECTOR_TSS);
-    u64 tss_base = (tss[0] >> 16 & 0xffffff) | (tss[0] >> 56 & 0xff) << 24 | tss[1] << 32;
-    const u16 selectors[] = {SELECTOR_DATA, SELECTOR_CODE, SELECTOR_DATA, SELECTOR_DATA, 0, 0,
-                             SELECTOR_TSS};
-
-    for (unsigned i = 0; i < ARRAY_SIZE(selectors); i++)
-        vmwrite((enum vmcs_field)(HOST_ES + 2 * i), selectors[i]);
-    vmwrite(HOST_CR0_FIELD, HOST_CR0);
-    vmwrite(HOST_CR3_FIELD, read_cr3());
-    vmwrite(HOST_CR4_FIELD, read_cr4());
-    vmwrite(HOST_PAT, rdmsr(MSR_PAT));
-    vmwrite(HOST_EFER, rdmsr(MSR_EFER));
-    vmwrite(HOST_FS_BASE, 0);
-    vmwrite(HOST_GS_BASE, 0);
-    vmwrite(HOST_TR_BASE, tss_base);
-    vmwrite(HOST_GDTR_BASE, gdtr.base);
-    vmwrite(HOST_IDTR_BASE, idtr.base);
-    vmwrite(HOST_SYSENTER_CS, 0);
-    vmwrite(HOST_SYSENTER_ESP, 0);
-    vmwrite(HOST_SYSENTER_EIP, 0);
-    vmwrite(HOST_RIP, (u64)(uintptr_t)vmx_exit_entry);
 }
 
 /* The VMCS leaves the CPU's own cache: before its page may mean anything else. */
@@ -217,7 +151,7 @@ static bool vcpu_init(struct vcpu *v)
     vmclear(v->arch.vmx.vmcs_pa);
     vmx_select(v);
     set_controls(v);
-    set_host_state();
+    vmx_host_state_init();
     invvpid((u16)v->arch.asid);
     return true;
 }

@@ -193,6 +193,12 @@ void vmx_select(const struct vcpu *v);
 enum vcpu_event vmx_loop(struct vcpu *v);
 extern const u8 vmx_exit_entry[]; /* HOST_RIP */
 
+/* The same for every vCPU (vmx_setup.c): one MSR bitmap, made once (false: no memory); and the
+ * host's fields of the selected VMCS. */
+bool vmx_msr_bitmap_init(void);
+extern u64 vmx_msr_bitmap_pa;
+void vmx_host_state_init(void);
+
 /* Called by vmx_enter.S: after every exit, VCPU_RESUME enters again; and when an entry failed. */
 enum vcpu_event vmx_exit(struct vcpu *v);
 enum vcpu_event vmx_entry_failed(struct vcpu *v);
