@@ -43,58 +43,73 @@ struct class
     u8 escape;
 };
 
-#define CODE(name) extern const u8 selftest_##name[];
-CODE(x87)
-CODE(fnstcw)
-CODE(fwait)
-CODE(mmx)
-CODE(emms)
-CODE(sse)
-CODE(sse_int)
-CODE(ldmxcsr)
-CODE(fxsave)
-CODE(fxrstor)
-CODE(avx)
-CODE(xsave)
-CODE(xsaveopt) CODE(xrstor) CODE(xgetbv) CODE(xgetbv1) CODE(xsetbv) CODE(read_cr0) CODE(smsw)
-    CODE(read_cr4) CODE(write_cr0) CODE(clts) CODE(lmsw) CODE(write_cr4) CODE(cpuid) CODE(rdmsr)
-        CODE(wrmsr) CODE(spin) CODE(task) CODE(task_target) CODE(rdtscp) CODE(io)
+#define CODE(name) extern const u8 selftest_##name[]
+CODE(x87);
+CODE(fnstcw);
+CODE(fwait);
+CODE(mmx);
+CODE(emms);
+CODE(sse);
+CODE(sse_int);
+CODE(ldmxcsr);
+CODE(fxsave);
+CODE(fxrstor);
+CODE(avx);
+CODE(xsave);
+CODE(xsaveopt);
+CODE(xrstor);
+CODE(xgetbv);
+CODE(xgetbv1);
+CODE(xsetbv);
+CODE(read_cr0);
+CODE(smsw);
+CODE(read_cr4);
+CODE(write_cr0);
+CODE(clts);
+CODE(lmsw);
+CODE(write_cr4);
+CODE(cpuid);
+CODE(rdmsr);
+CODE(wrmsr);
+CODE(spin);
+CODE(task);
+CODE(task_target);
+CODE(rdtscp);
+CODE(io);
 
 #define DONE SVM_EXIT_VMMCALL
 
-            static const
-    struct class classes[] = {
-        {"x87", selftest_x87, NM, 0, DONE, 0, NEED_NOTHING, ESCAPE_EAGER},
-        {"fnstcw", selftest_fnstcw, NM, 0, DONE, 0, NEED_NOTHING, ESCAPE_EAGER},
-        {"fwait", selftest_fwait, NM, 0, DONE, 0, NEED_NOTHING, ESCAPE_EAGER},
-        {"mmx", selftest_mmx, NM, 0, DONE, 0, NEED_NOTHING, ESCAPE_EAGER},
-        {"emms", selftest_emms, NM, 0, DONE, 0, NEED_NOTHING, ESCAPE_EMMS},
-        {"sse", selftest_sse, NM, 0, DONE, 0, NEED_NOTHING, ESCAPE_EAGER},
-        {"sse-integer", selftest_sse_int, NM, 0, DONE, 0, NEED_NOTHING, ESCAPE_EAGER},
-        {"ldmxcsr", selftest_ldmxcsr, NM, 0, DONE, 0, NEED_NOTHING, ESCAPE_EAGER},
-        {"fxsave", selftest_fxsave, NM, 0, DONE, 0, NEED_NOTHING, ESCAPE_EAGER},
-        {"fxrstor", selftest_fxrstor, NM, 0, DONE, 0, NEED_NOTHING, ESCAPE_EAGER},
-        {"avx", selftest_avx, UD, NM, DONE, 0, NEED_AVX, ESCAPE_EAGER},
-        {"xsave", selftest_xsave, UD, NM, DONE, 0, NEED_XSAVE, ESCAPE_EAGER},
-        {"xsaveopt", selftest_xsaveopt, UD, NM, DONE, 0, NEED_XSAVEOPT, ESCAPE_EAGER},
-        {"xrstor", selftest_xrstor, UD, NM, DONE, 0, NEED_XSAVE, ESCAPE_EAGER},
-        {"xgetbv", selftest_xgetbv, UD, 0, DONE, 0, NEED_XSAVE, ESCAPE_NOTE},
-        {"xgetbv1", selftest_xgetbv1, UD, 0, DONE, 1, NEED_XGETBV1, ESCAPE_EAGER},
-        {"read-cr0", selftest_read_cr0, SVM_EXIT_READ_CR0, 0, DONE, 0, NEED_NOTHING, ESCAPE_STOP},
-        {"smsw", selftest_smsw, SVM_EXIT_READ_CR0, 0, DONE, 0, NEED_NOTHING, ESCAPE_STOP},
-        {"read-cr4", selftest_read_cr4, SVM_EXIT_READ_CR4, 0, DONE, 0, NEED_NOTHING, ESCAPE_STOP},
-        {"write-cr0", selftest_write_cr0, SVM_EXIT_WRITE_CR0, 0, DONE, 0, NEED_NOTHING,
-         ESCAPE_STOP},
-        {"clts", selftest_clts, SVM_EXIT_WRITE_CR0, 0, DONE, 0, NEED_NOTHING, ESCAPE_STOP},
-        {"lmsw", selftest_lmsw, SVM_EXIT_WRITE_CR0, 0, DONE, 0, NEED_NOTHING, ESCAPE_STOP},
-        {"write-cr4", selftest_write_cr4, SVM_EXIT_WRITE_CR4, 0, SVM_EXIT_WRITE_CR4, 0,
-         NEED_NOTHING, ESCAPE_STOP},
-        {"cpuid", selftest_cpuid, SVM_EXIT_CPUID, 0, SVM_EXIT_CPUID, 0, NEED_NOTHING, ESCAPE_STOP},
-        {"rdmsr", selftest_rdmsr, SVM_EXIT_MSR, 0, SVM_EXIT_MSR, UNKNOWN_MSR, NEED_NOTHING,
-         ESCAPE_STOP},
-        {"wrmsr", selftest_wrmsr, SVM_EXIT_MSR, 0, SVM_EXIT_MSR, UNKNOWN_MSR, NEED_NOTHING,
-         ESCAPE_STOP},
-        {"io", selftest_io, SVM_EXIT_IO, 0, SVM_EXIT_IO, 0, NEED_NOTHING, ESCAPE_STOP},
+static const struct class classes[] = {
+    {"x87", selftest_x87, NM, 0, DONE, 0, NEED_NOTHING, ESCAPE_EAGER},
+    {"fnstcw", selftest_fnstcw, NM, 0, DONE, 0, NEED_NOTHING, ESCAPE_EAGER},
+    {"fwait", selftest_fwait, NM, 0, DONE, 0, NEED_NOTHING, ESCAPE_EAGER},
+    {"mmx", selftest_mmx, NM, 0, DONE, 0, NEED_NOTHING, ESCAPE_EAGER},
+    {"emms", selftest_emms, NM, 0, DONE, 0, NEED_NOTHING, ESCAPE_EMMS},
+    {"sse", selftest_sse, NM, 0, DONE, 0, NEED_NOTHING, ESCAPE_EAGER},
+    {"sse-integer", selftest_sse_int, NM, 0, DONE, 0, NEED_NOTHING, ESCAPE_EAGER},
+    {"ldmxcsr", selftest_ldmxcsr, NM, 0, DONE, 0, NEED_NOTHING, ESCAPE_EAGER},
+    {"fxsave", selftest_fxsave, NM, 0, DONE, 0, NEED_NOTHING, ESCAPE_EAGER},
+    {"fxrstor", selftest_fxrstor, NM, 0, DONE, 0, NEED_NOTHING, ESCAPE_EAGER},
+    {"avx", selftest_avx, UD, NM, DONE, 0, NEED_AVX, ESCAPE_EAGER},
+    {"xsave", selftest_xsave, UD, NM, DONE, 0, NEED_XSAVE, ESCAPE_EAGER},
+    {"xsaveopt", selftest_xsaveopt, UD, NM, DONE, 0, NEED_XSAVEOPT, ESCAPE_EAGER},
+    {"xrstor", selftest_xrstor, UD, NM, DONE, 0, NEED_XSAVE, ESCAPE_EAGER},
+    {"xgetbv", selftest_xgetbv, UD, 0, DONE, 0, NEED_XSAVE, ESCAPE_NOTE},
+    {"xgetbv1", selftest_xgetbv1, UD, 0, DONE, 1, NEED_XGETBV1, ESCAPE_EAGER},
+    {"read-cr0", selftest_read_cr0, SVM_EXIT_READ_CR0, 0, DONE, 0, NEED_NOTHING, ESCAPE_STOP},
+    {"smsw", selftest_smsw, SVM_EXIT_READ_CR0, 0, DONE, 0, NEED_NOTHING, ESCAPE_STOP},
+    {"read-cr4", selftest_read_cr4, SVM_EXIT_READ_CR4, 0, DONE, 0, NEED_NOTHING, ESCAPE_STOP},
+    {"write-cr0", selftest_write_cr0, SVM_EXIT_WRITE_CR0, 0, DONE, 0, NEED_NOTHING, ESCAPE_STOP},
+    {"clts", selftest_clts, SVM_EXIT_WRITE_CR0, 0, DONE, 0, NEED_NOTHING, ESCAPE_STOP},
+    {"lmsw", selftest_lmsw, SVM_EXIT_WRITE_CR0, 0, DONE, 0, NEED_NOTHING, ESCAPE_STOP},
+    {"write-cr4", selftest_write_cr4, SVM_EXIT_WRITE_CR4, 0, SVM_EXIT_WRITE_CR4, 0, NEED_NOTHING,
+     ESCAPE_STOP},
+    {"cpuid", selftest_cpuid, SVM_EXIT_CPUID, 0, SVM_EXIT_CPUID, 0, NEED_NOTHING, ESCAPE_STOP},
+    {"rdmsr", selftest_rdmsr, SVM_EXIT_MSR, 0, SVM_EXIT_MSR, UNKNOWN_MSR, NEED_NOTHING,
+     ESCAPE_STOP},
+    {"wrmsr", selftest_wrmsr, SVM_EXIT_MSR, 0, SVM_EXIT_MSR, UNKNOWN_MSR, NEED_NOTHING,
+     ESCAPE_STOP},
+    {"io", selftest_io, SVM_EXIT_IO, 0, SVM_EXIT_IO, 0, NEED_NOTHING, ESCAPE_STOP},
 };
 
 static struct arch_vcpu guest;

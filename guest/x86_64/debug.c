@@ -15,13 +15,20 @@
 
 #define STEP(name)                                                                                 \
     void step_##name(void *arg);                                                                   \
-    extern const u8 step_##name##_next[];
-STEP(nop)
-STEP(cpuid)
-STEP(rdmsr)
-STEP(in)
-STEP(out) STEP(read_cr0) STEP(read_cr4) STEP(write_cr0) STEP(write_cr4) STEP(wbinvd) STEP(vmmcall)
-    STEP(fld1) void debug_break(void *arg);
+    extern const u8 step_##name##_next[]
+STEP(nop);
+STEP(cpuid);
+STEP(rdmsr);
+STEP(in);
+STEP(out);
+STEP(read_cr0);
+STEP(read_cr4);
+STEP(write_cr0);
+STEP(write_cr4);
+STEP(wbinvd);
+STEP(vmmcall);
+STEP(fld1);
+void debug_break(void *arg);
 extern const u8 debug_here[];
 
 static u64 dr6_take(void)
