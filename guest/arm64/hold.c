@@ -14,9 +14,8 @@
 #define DEFAULT     2000
 #define BARE_ROUNDS 400
 #define YIELD_EVERY 8
-#define PATIENCE                                                                                   \
-    60000 /* rounds without a preemption, some 900 million instructions: a busy host is slow with  \
-             ticks */
+/* Rounds without a preemption, some 900 million instructions: a busy host is slow with ticks. */
+#define PATIENCE    60000
 #define JOB_PURPOSE 0x100
 
 u64 gpr_hold(u64 count, u64 seed);
