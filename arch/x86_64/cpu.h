@@ -142,14 +142,6 @@ static inline void out8(u16 port, u8 value)
     __asm__ volatile("outb %0, %1" ::"a"(value), "Nd"(port) : "memory");
 }
 
-static inline u32 in32(u16 port)
-{
-    u32 value;
-
-    __asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port) : "memory");
-    return value;
-}
-
 static inline void pause(void)
 {
     __asm__ volatile("pause" ::: "memory");
