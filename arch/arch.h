@@ -168,6 +168,30 @@ bool arch_fp_controls_current(const struct vcpu *v);
 /* Debug builds: units whose gate is open for this vCPU as the hardware will see it. */
 fp_units arch_fp_gate_state(const struct vcpu *v);
 
+/* ---- FP: called by hv/fp_transfer.c; the records are described in hv/abi.h ---- */
+
+/* Bytes that all records of this context take now. */
+size_t arch_fp_export_bytes(const struct vcpu *v);
+
+/* Writes them to `to`. The state is in the area (INACTIVE or CACHED) and in v's control state. */
+void arch_fp_export(const struct vcpu *v, void *to);
+
+/*
+ * Is this a state that the vCPU could have? Pure, complete, never trusts a size or an offset; `n`
+ * bytes at `records`, 8-byte aligned. On true *area_bytes is what the area will have to hold (0:
+ * none, all is in reset state). On false *why is one sentence for the console, *denied tells "not
+ * permitted to this VM" from "malformed".
+ */
+bool arch_fp_import_check(const struct vcpu *v, const void *records, size_t n, size_t *area_bytes,
+                          bool *denied, const char **why);
+
+/*
+ * Takes over what arch_fp_import_check() accepted: control state, and the registers into `area`
+ * (fresh, zeroed, of at least area_bytes). The vCPU's old state has left the registers. Installs
+ * what is installed eagerly if v is current.
+ */
+void arch_fp_import(struct vcpu *v, const void *records, size_t n, struct fp_area *area);
+
 /* An architecture may define some of these inline, for the measured path. */
 #if __has_include("arch_inline.h")
 #include "arch_inline.h"

@@ -47,9 +47,64 @@
 #define FERMATA_HC_POWER_OFF                                                                       \
     (FERMATA_HC_BASE + 3) /* argument 1: 0 = passed, else failed; the whole VM ends */
 
+/*
+ * A vCPU's FP state as a sequence of records. Argument 1: guest-physical address of a struct
+ * fermata_fp_transfer, 8-byte aligned. EXPORT writes at most `bytes` bytes of records to `records`;
+ * value = the bytes there are (a size of 0 asks for it). IMPORT reads exactly `bytes` bytes and
+ * replaces the whole FP state of that vCPU, or refuses with INVALID or DENIED and changes nothing.
+ */
+#define FERMATA_HC_FP_EXPORT (FERMATA_HC_BASE + 4)
+#define FERMATA_HC_FP_IMPORT (FERMATA_HC_BASE + 5)
+
 #define FERMATA_OK            0
 #define FERMATA_NOT_SUPPORTED (-1)
+#define FERMATA_DENIED        (-2) /* well formed, but not permitted to this VM */
 #define FERMATA_INVALID       (-3) /* SMCCC INVALID_PARAMETER */
+
+/*
+ * A record is a header of two 32-bit words, type and bytes of payload, then the payload, padded
+ * with zeros to a multiple of 8. Types and payloads are those of ELF core notes where there is one
+ * (the layouts Linux and gdb use), else Fermata's own, which begin with "F" 0x46. The control
+ * record comes first and once; every other type at most once.
+ */
+#define FERMATA_FP_PRFPREG     0x2        /* arm64: user_fpsimd_state */
+#define FERMATA_FP_X86_XSTATE  0x202      /* x86-64: XSAVE, standard format */
+#define FERMATA_FP_ARM_SVE     0x405      /* arm64: user_sve_header and data, not streaming */
+#define FERMATA_FP_ARM_SSVE    0x40b      /* arm64: the same in streaming mode */
+#define FERMATA_FP_ARM_ZA      0x40c      /* arm64: user_za_header and rows */
+#define FERMATA_FP_ARM_ZT      0x40d      /* arm64: ZT0 */
+#define FERMATA_FP_ARM_FPMR    0x40e      /* arm64: FPMR, 64 bits */
+#define FERMATA_FP_X86_CONTROL 0x46000001 /* struct fermata_fp_x86_control */
+#define FERMATA_FP_ARM_CONTROL 0x46000002 /* struct fermata_fp_arm_control */
+
+#ifndef __ASSEMBLER__
+struct fermata_fp_transfer {
+    unsigned int vcpu; /* index in the VM; the calling vCPU or another */
+    unsigned int zero;
+    unsigned long records; /* guest-physical address */
+    unsigned long bytes;
+};
+
+/* In the order in which they take effect: XCR0, XFD, then the XSTATE record (FACTS, Linux's and
+ * KVM's order): a component of XSTATE must be enabled in xcr0_ever and not be armed in xfd. */
+struct fermata_fp_x86_control {
+    unsigned long xcr0;
+    unsigned long xcr0_ever; /* every component ever enabled: what XSTATE may contain */
+    unsigned long xfd;
+    unsigned long xfd_err;
+    unsigned int pkru;
+    unsigned int zero;
+};
+
+/* Lengths that the VM may use are its config's; these are the guest's own registers. */
+struct fermata_fp_arm_control {
+    unsigned long zcr_el1;
+    unsigned long smcr_el1;
+    unsigned long svcr; /* bit 0 SM, bit 1 ZA: decides which records there must be */
+    unsigned long tpidr2_el0;
+    unsigned long smpri_el1;
+};
+#endif
 
 /* Counters of one vCPU since it was made. */
 #define FERMATA_STAT_EXITS 0 /* times the guest left for the hypervisor, for any reason */
