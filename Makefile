@@ -157,68 +157,79 @@ $(EFI): $(B)/fermata.elf tools/check_image.py tools/vector_allowed.txt
 
 -include $(wildcard $(B)/*/*.d $(B)/*/*/*.d)
 
-# --- Host tests: the real C on a fake machine ------------------------------------------------------
-# tests/host/test_X.c is one program. Two comment lines in it say how it is built:
+# --- Host tests and models: the real C on a fake machine, and on executable models of the hardware -----------
+# tests/host/test_X.c and tests/model/test_X.c are one program each. Two comment lines in it say how it is built:
 #   links: hv/fp.c tests/host/fake/fake.c      what it is linked with
 #   machine: fake | x86_64 | arm64             whose arch_*.h headers all of it sees; fake is the default
 #   machine: user_x86_64 | user_arm64          a program without C library or vector registers, in user mode
+# A model runs by the million steps: -O2, and no sanitizer but UBSan's traps.
 
-H := build/host$(if $(filter coverage,$(BUILD)),-coverage)
+OUT_host := build/host$(if $(filter coverage,$(BUILD)),-coverage)
+OUT_model := build/model$(if $(filter coverage,$(BUILD)),-coverage)
 HOST_CC ?= gcc
-HOST_CFLAGS := -std=gnu11 -O1 -g $(WARN) -I. -Itests/host -fno-omit-frame-pointer \
+TEST_CFLAGS := -std=gnu11 -g $(WARN) -I. -Itests/host -fno-omit-frame-pointer \
     -isystem /usr/include/efi -isystem /usr/include/efi/$(shell uname -m) \
-    -DFERMATA_DEBUG -DFERMATA_HOST -D_GNU_SOURCE \
-    $(if $(filter coverage,$(BUILD)),--coverage,-fsanitize=address,undefined -fno-sanitize-recover=all)
-HOST_MACHINE_fake := -Itests/host/fake -DMAX_CPUS=3
+    -DFERMATA_DEBUG -DFERMATA_HOST -D_GNU_SOURCE $(if $(filter coverage,$(BUILD)),--coverage)
+CFLAGS_host := -O1 $(TEST_CFLAGS) $(if $(filter coverage,$(BUILD)),,-fsanitize=address,undefined -fno-sanitize-recover=all)
+CFLAGS_model := -O2 $(TEST_CFLAGS) $(if $(filter coverage,$(BUILD)),,-fsanitize=undefined -fsanitize-undefined-trap-on-error)
+MACHINE_host_fake := -Itests/host/fake -DMAX_CPUS=3
 # -iquote: the C library has a <features.h> too
-HOST_MACHINE_x86_64 := -iquote arch/x86_64
-HOST_MACHINE_arm64 := -iquote arch/arm64
-HOST_TESTS := $(patsubst tests/host/%.c,$(H)/%,$(wildcard tests/host/test_*.c))
+MACHINE_host_x86_64 := -iquote arch/x86_64
+MACHINE_host_arm64 := -iquote arch/arm64
+# A model's machine.h, read before anything else, puts the model behind the architecture's accessors.
+MACHINE_model_fake := $(MACHINE_host_fake)
+MACHINE_model_x86_64 := -iquote arch/x86_64 -DMAX_CPUS=3 $(patsubst %,-include %,$(wildcard tests/model/x86_64/machine.h))
+MACHINE_model_arm64 := -iquote arch/arm64 -DMAX_CPUS=3 $(patsubst %,-include %,$(wildcard tests/model/arm64/machine.h))
+test_programs = $(patsubst tests/$(1)/%.c,$(OUT_$(1))/%,$(wildcard tests/$(1)/test_*.c))
 links = $(shell sed -n 's/^.*\blinks: *\([^*]*\).*/\1/p' $(1))
 machine = $(or $(shell sed -n 's/^.*\bmachine: *\([a-z0-9_]*\) *$$/\1/p' $(1)),fake)
 
-define host_program
-$(H)/$(1): $(patsubst %,$(H)/$(call machine,tests/host/$(1).c)/%.o,tests/host/$(1).c $(call links,tests/host/$(1).c))
-	$$(Q)$(HOST_CC) $(HOST_CFLAGS) $$^ -lcmocka -o $$@
+# $(1): host or model, $(2): the test's name, $(3): its machine
+define test_program
+$(OUT_$(1))/$(2): $(patsubst %,$(OUT_$(1))/$(3)/%.o,tests/$(1)/$(2).c $(call links,tests/$(1)/$(2).c))
+	$$(Q)$(HOST_CC) $(CFLAGS_$(1)) $$^ -lcmocka -o $$@
 endef
-define host_machine
-$(H)/$(1)/%.c.o: %.c Makefile
+define test_machine
+$(OUT_$(1))/$(2)/%.c.o: %.c Makefile
 	@mkdir -p $$(@D)
-	$$(Q)$(HOST_CC) $(HOST_CFLAGS) $(HOST_MACHINE_$(1)) -MMD -MP -c $$< -o $$@
-$(H)/$(1)/%.S.o: %.S Makefile
+	$$(Q)$(HOST_CC) $(CFLAGS_$(1)) $(MACHINE_$(1)_$(2)) -MMD -MP -c $$< -o $$@
+$(OUT_$(1))/$(2)/%.S.o: %.S Makefile
 	@mkdir -p $$(@D)
-	$$(Q)$(HOST_CC) -g -I. $(HOST_MACHINE_$(1)) -D__ASSEMBLY__ -MMD -MP -c $$< -o $$@
+	$$(Q)$(HOST_CC) -g -I. $(MACHINE_$(1)_$(2)) -D__ASSEMBLY__ -MMD -MP -c $$< -o $$@
 endef
-# What is really built is $(H)/user_ARCH/test_X; the program of that name is a script that runs it, by
+# What is really built is $(OUT)/user_ARCH/test_X; the program of that name is a script that runs it, by
 # QEMU's user mode where the machine is of another kind or lacks what there is to look at.
-host_user_cc = $(if $(filter $(subst arm64,aarch64,$(1)),$(shell uname -m)),,$(TRIPLE_$(1))-)gcc
-HOST_USER_FLAGS_x86_64 := -m64 -mgeneral-regs-only -fcf-protection=none
-HOST_USER_FLAGS_arm64 := -mgeneral-regs-only -mno-outline-atomics
-define host_user_program
-$(H)/$(2)/$(1): $(patsubst %,$(H)/$(2)/%.o,tests/host/$(1).c $(call links,tests/host/$(1).c))
-	$$(Q)$(call host_user_cc,$(2:user_%=%)) -static -nostdlib -no-pie $$^ -o $$@
-$(H)/$(1): $(H)/$(2)/$(1) Makefile
-	$$(Q)printf '#!/bin/sh\n[ "$$$$(uname -m)" = $(3) ] && grep -qw $(4) /proc/cpuinfo || q="qemu-$(3) -cpu max"\nexec $$$$q "$$$${0%%/*}/$(2)/$(1)"\n' >$$@
+test_user_cc = $(if $(filter $(subst arm64,aarch64,$(1)),$(shell uname -m)),,$(TRIPLE_$(1))-)gcc
+TEST_USER_FLAGS_x86_64 := -m64 -mgeneral-regs-only -fcf-protection=none
+TEST_USER_FLAGS_arm64 := -mgeneral-regs-only -mno-outline-atomics
+# $(4): the machine as uname calls it, $(5): a word of /proc/cpuinfo
+define test_user_program
+$(OUT_$(1))/$(3)/$(2): $(patsubst %,$(OUT_$(1))/$(3)/%.o,tests/$(1)/$(2).c $(call links,tests/$(1)/$(2).c))
+	$$(Q)$(call test_user_cc,$(3:user_%=%)) -static -nostdlib -no-pie $$^ -o $$@
+$(OUT_$(1))/$(2): $(OUT_$(1))/$(3)/$(2) Makefile
+	$$(Q)printf '#!/bin/sh\n[ "$$$$(uname -m)" = $(4) ] && grep -qw $(5) /proc/cpuinfo || q="qemu-$(4) -cpu max"\nexec $$$$q "$$$${0%%/*}/$(3)/$(2)"\n' >$$@
 	$$(Q)chmod +x $$@
 endef
-define host_user_machine
-$(H)/user_$(1)/%.c.o: %.c Makefile
+define test_user_machine
+$(OUT_$(1))/user_$(2)/%.c.o: %.c Makefile
 	@mkdir -p $$(@D)
-	$$(Q)$(call host_user_cc,$(1)) $(filter-out -Iarch/$(ARCH),$(BASE)) -Iarch/$(1) $(HOST_USER_FLAGS_$(1)) \
+	$$(Q)$(call test_user_cc,$(2)) $(filter-out -Iarch/$(ARCH),$(BASE)) -Iarch/$(2) $(TEST_USER_FLAGS_$(2)) \
 	    -DFERMATA_DEBUG -fno-pie -MMD -MP -c $$< -o $$@
-$(H)/user_$(1)/%.S.o: %.S Makefile
+$(OUT_$(1))/user_$(2)/%.S.o: %.S Makefile
 	@mkdir -p $$(@D)
-	$$(Q)$(call host_user_cc,$(1)) -g -I. -Iarch/$(1) -D__ASSEMBLY__ -MMD -MP -c $$< -o $$@
+	$$(Q)$(call test_user_cc,$(2)) -g -I. -Iarch/$(2) -D__ASSEMBLY__ -MMD -MP -c $$< -o $$@
 endef
-ifneq ($(filter host-tests $(H)/%,$(MAKECMDGOALS)),)
-$(foreach m,x86_64 arm64,$(eval $(call host_user_machine,$(m))))
-$(foreach m,fake x86_64 arm64,$(eval $(call host_machine,$(m))))
-host_rules = $(if $(filter user_%,$(2)),$(call host_user_program,$(1),$(2),$(subst arm64,aarch64,$(2:user_%=%)),$(if $(filter %arm64,$(2)),sve,avx)),$\
-    $(call host_program,$(1)))
-$(foreach t,$(notdir $(HOST_TESTS)),$(eval $(call host_rules,$(t),$(call machine,tests/host/$(t).c))))
--include $(shell find $(H) -name '*.d' 2>/dev/null)
-endif
-host-tests: $(HOST_TESTS)
+test_rules = $(if $(filter user_%,$(3)),$(call test_user_program,$(1),$(2),$(3),$(subst arm64,aarch64,$(3:user_%=%)),$(if $(filter %arm64,$(3)),sve,avx)),$\
+    $(call test_program,$(1),$(2),$(3)))
+define test_kind
+$(foreach m,x86_64 arm64,$(eval $(call test_user_machine,$(1),$(m))))
+$(foreach m,fake x86_64 arm64,$(eval $(call test_machine,$(1),$(m))))
+$(foreach t,$(notdir $(call test_programs,$(1))),$(eval $(call test_rules,$(1),$(t),$(call machine,tests/$(1)/$(t).c))))
+-include $(shell find $(OUT_$(1)) -name '*.d' 2>/dev/null)
+endef
+$(foreach k,host model,$(if $(filter $(k)-tests $(OUT_$(k))/%,$(MAKECMDGOALS)),$(eval $(call test_kind,$(k)))))
+host-tests: $(call test_programs,host)
+model-tests: $(call test_programs,model)
 
 # --- Verbs -----------------------------------------------------------------------------------------
 
@@ -229,7 +240,7 @@ help:
 	@echo "make               build the EFI image (ARCH=x86_64|arm64, BUILD=debug|release, CC=clang, V=1)"
 	@echo "make run           boot it in QEMU under UEFI firmware (RUNFLAGS=..., see tools/run --help)"
 	@echo "                   MACHINE=bochs CPU=sapphire_rapids|ryzen: in Bochs, Intel VMX or AMD SVM"
-	@echo "make test          host tests, then emulator tests, both architectures"
+	@echo "make test          host tests and models, then emulator tests, both architectures"
 	@echo "make test-long     what takes long, same harness"
 	@echo "make image         the release image"
 	@echo "make bench         the measured numbers against their limits, both architectures"
@@ -270,5 +281,5 @@ clean:
 distclean: clean
 	rm -rf "$$(tools/setup.sh --print cache)"
 
-.PHONY: all image image-only guest-only host-tests help setup setup-build setup-run setup-bochs run test test-long bench lint coverage \
+.PHONY: all image image-only guest-only host-tests model-tests help setup setup-build setup-run setup-bochs run test test-long bench lint coverage \
     clean distclean

@@ -1,4 +1,4 @@
-"""What the test suite consists of: host programs, emulator stanzas, mutants. Read by tests/run and tests/one."""
+"""What the test suite consists of: host programs, models, emulator stanzas, mutants. Read by tests/run and tests/one."""
 import glob
 import importlib.machinery
 import importlib.util
@@ -10,6 +10,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "tools"))
 
 ARCHS = ("x86_64", "arm64")
+HOST_KINDS = ("host", "model")
 STANZA_KEYS = {"arch", "conf", "make", "cpu", "mem", "smp", "machine", "args", "icount", "qemu-tree", "build",
                "timeout", "verdict", "expect", "forbid", "plans", "bugs", "long", "why", "bare",
                "as-bare"}
@@ -81,13 +82,12 @@ class Emu:
 
 
 class Host:
-    """One cmocka program: tests/host/test_X.c."""
+    """One program on this machine: tests/host/test_X.c, or tests/model/test_X.c."""
 
-    kind = "host"
-
-    def __init__(self, path):
+    def __init__(self, kind, path):
+        self.kind = kind
         self.program = os.path.basename(path)[:-2]
-        self.name = "host-" + self.program[len("test_"):]
+        self.name = kind + "-" + self.program[len("test_"):]
         self.long = False
 
 
@@ -146,7 +146,8 @@ class Mutant:
 
 def tests():
     """Every test of the suite, by name, in the order to run."""
-    found = [Host(path) for path in sorted(glob.glob(os.path.join(ROOT, "tests/host/test_*.c")))]
+    found = [Host(kind, path) for kind in HOST_KINDS
+             for path in sorted(glob.glob(os.path.join(ROOT, "tests", kind, "test_*.c")))]
     for path in sorted(glob.glob(os.path.join(ROOT, "tests/emu/*.stanzas"))):
         for name, fields in read_stanzas(path):
             archs = ARCHS if fields.get("arch", "both") == "both" else [fields["arch"]]

@@ -20,11 +20,15 @@ struct arch_pcpu {
 };
 
 /* The struct pcpu of the CPU that asks: TPIDR_EL2, set by arch_init(). */
+#ifdef FERMATA_MODEL
+struct pcpu *arch_this_cpu(void); /* tests/model/arm64 */
+#else
 ARCH_INLINE struct pcpu *arch_this_cpu(void)
 {
     struct pcpu *cpu;
     __asm__ volatile("mrs %0, tpidr_el2" : "=r"(cpu));
     return cpu;
 }
+#endif
 
 #endif

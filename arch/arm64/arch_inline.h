@@ -114,7 +114,7 @@ ARCH_INLINE size_t arch_fp_load(struct fp_ctx *fp, fp_units units)
     fp_units live = fp->live;
 
     fp_set_gate(&cpu->arch, live | units);
-    __asm__ volatile("isb"); /* only registers wait for it: memory need not be read again */
+    isb_registers(); /* memory need not be read again */
     if (units & FP_UNIT_SVE) {
         if (cpu->arch.vl != fp->arch.sve_vl)
             fp_set_vl(cpu, fp->arch.sve_vl);

@@ -17,8 +17,10 @@
 
 /*
  * The two forms of every access. `reg` is a name or an S3_* encoding. They keep their order among
- * themselves; where memory must wait for a register, isb() or dsb() stands between.
+ * themselves; where memory must wait for a register, isb() or dsb() stands between. isb_registers()
+ * is for what only registers wait for. A model of the CPU has its own (tests/model/arm64/machine.h).
  */
+#ifndef FERMATA_MODEL
 #define sysreg_read(reg)                                                                           \
     ({                                                                                             \
         u64 value_;                                                                                \
@@ -31,8 +33,10 @@
         __asm__ volatile("msr " SYSREG_STR(reg) ", %0" : : "r"(written_));                         \
     } while (0)
 
-#define isb()      __asm__ volatile("isb" : : : "memory")
-#define dsb(which) __asm__ volatile("dsb " #which : : : "memory")
+#define isb()           __asm__ volatile("isb" : : : "memory")
+#define isb_registers() __asm__ volatile("isb")
+#define dsb(which)      __asm__ volatile("dsb " #which : : : "memory")
+#endif
 
 /* FP and SME control (DDI 0487 D19.2, and the SME supplement DDI 0616). */
 #define ZCR_EL1    S3_0_C1_C2_0
