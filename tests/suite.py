@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.join(ROOT, "tools"))
 
 ARCHS = ("x86_64", "arm64")
 HOST_KINDS = ("host", "model")
-STANZA_KEYS = {"arch", "conf", "make", "cpu", "mem", "smp", "machine", "args", "icount", "qemu-tree", "build",
+STANZA_KEYS = {"arch", "conf", "make", "cpu", "mem", "smp", "machine", "args", "icount", "qemu", "firmware", "build",
                "timeout", "verdict", "expect", "forbid", "plans", "bugs", "long", "why", "bare",
                "as-bare"}
 LISTS = {"make", "expect", "forbid"}
@@ -79,6 +79,8 @@ class Emu:
         self.verdict = get("verdict", "pass")
         if self.verdict not in ("pass", "fail", "firmware"):
             raise SuiteError("%s: verdict is pass, fail or firmware" % self.name)
+        if get("qemu") not in ("", "10", "11") or get("firmware") not in ("", "u-boot"):
+            raise SuiteError("%s: qemu is 10 or 11, firmware is u-boot" % self.name)
 
 
 class Host:

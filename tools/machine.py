@@ -25,6 +25,8 @@ MACHINE = {"x86_64": "q35", "arm64": "virt,virtualization=on,gic-version=3"}
 CPU = {"x86_64": "max", "arm64": "max,pauth-impdef=on"}
 HOST_ARCH = {"x86_64": "x86_64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
 
+U_BOOT = "/usr/lib/u-boot/qemu_arm64/u-boot.bin"
+
 # isa-debug-exit ends QEMU with (value << 1) | 1; the hypervisor writes 0x10 for pass, 0x11 for fail.
 EXIT_PASS = {"x86_64": 33, "arm64": 0}
 
@@ -32,7 +34,7 @@ ESCAPES = re.compile(r"\x1b(?:\[[0-9;=?]*[A-Za-z]|[()][A-Z0-9]|[c=>])|[\x00-\x08
 # What the firmware says once our image has returned an error to it (or was never started).
 BACK_IN_FIRMWARE = re.compile(
     r"BdsDxe: (?:failed to|No bootable)|^Shell>|Press any key to enter the Boot|UEFI Interactive Shell|PXE over IP"
-    r"|Boot Maintenance Manager|Select Language")
+    r"|Boot Maintenance Manager|Select Language|EFI LOAD FAILED")
 FIRMWARE_CHATTER = re.compile(r"^(?:BdsDxe: (?:loading|starting)|UEFI firmware \(version|\s*$)")
 
 
@@ -59,6 +61,14 @@ class Result:
         return self.lines[-count:]
 
 
+def provide(arch, qemu=None, firmware=None):
+    """Has tools/setup.sh get a QEMU of that version and that firmware, should they not be here."""
+    sets = (["qemu-" + qemu] if qemu else []) + ([firmware] if firmware else [])
+    if sets and subprocess.run([os.path.join(ROOT, "tools", "setup.sh")] + sets,
+                               env=dict(os.environ, ARCH=arch)).returncode:
+        raise MachineError("tools/setup.sh could not provide: " + " ".join(sets))
+
+
 def setup_print(name, arch):
     command = [os.path.join(ROOT, "tools", "setup.sh"), "--print", name]
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True,
@@ -73,19 +83,20 @@ def qemu_major(program):
         return 0
 
 
-def find_qemu(arch, tree_wanted=False):
-    """(command prefix, directory whose usr/share holds its firmware). x86-64 takes QEMU 10 or later."""
+def find_qemu(arch, version=None):
+    """(command prefix, directory whose usr/share holds its firmware). version: the major number wanted, as text;
+    None: the machine's own QEMU, but for x86-64 10 or later."""
     override = os.environ.get("FERMATA_QEMU_" + arch.upper())
     if override:
         return [override], "/"
-    if not tree_wanted:
-        least = 10 if arch == "x86_64" else 7
-        if qemu_major(PROGRAM[arch]) >= least:
-            return [PROGRAM[arch]], "/"
-    tree = setup_print("qemu-tree", arch)
+    own = qemu_major(PROGRAM[arch])
+    if own == int(version) if version else own >= (10 if arch == "x86_64" else 7):
+        return [PROGRAM[arch]], "/"
+    tree = setup_print("qemu-" + (version or "10"), arch)
     binary = os.path.join(tree, "usr/bin", PROGRAM[arch])
     if not os.path.exists(binary):
-        raise MachineError("no QEMU for %s here (x86-64 needs 10 or later): run `make setup`" % arch)
+        raise MachineError("no QEMU %s for %s here: run `tools/setup.sh qemu-%s`" % (
+            version or "10 or later", arch, version or "10"))
     # A program of another Debian release runs with that release's loader and libraries.
     triple = platform.machine() + "-linux-gnu"
     lib = os.path.join(tree, "usr/lib", triple)
@@ -96,12 +107,24 @@ def find_qemu(arch, tree_wanted=False):
     return command, tree
 
 
+def firmware_arguments(arch, tree, kind):
+    """QEMU's arguments for the firmware: UEFI of EDK2 (kind None), or U-Boot's EFI loader ("u-boot")."""
+    if kind == "u-boot":
+        if not os.path.exists(U_BOOT) or arch != "arm64":
+            raise MachineError("no U-Boot for %s here: run `tools/setup.sh u-boot`" % arch)
+        return ["-bios", U_BOOT]
+    code, variables = firmware(arch, tree)
+    return ["-drive", "if=pflash,format=raw,unit=0,readonly=on,file=" + code,
+            # snapshot: every run starts from the firmware's untouched variables.
+            "-drive", "if=pflash,format=raw,unit=1,snapshot=on,file=" + variables]
+
+
 def firmware(arch, tree):
     """(code, variables) of the UEFI firmware: of the tree QEMU comes from, else of the machine."""
     pairs = {"x86_64": ("OVMF/OVMF_CODE_4M.fd", "OVMF/OVMF_VARS_4M.fd"),
              "arm64": ("AAVMF/AAVMF_CODE.no-secboot.fd", "AAVMF/AAVMF_VARS.fd")}
     alternatives = [pairs[arch], ("AAVMF/AAVMF_CODE.fd", "AAVMF/AAVMF_VARS.fd")]
-    for base in (tree, "/", setup_print("qemu-tree", arch)):
+    for base in (tree, "/", setup_print("qemu-10", arch)):
         for pair in alternatives[:1 if arch == "x86_64" else 2]:
             code, variables = (os.path.join(base, "usr/share", name) for name in pair)
             if os.path.exists(code) and os.path.exists(variables):
@@ -189,7 +212,7 @@ class Machine:
         self.files, self.conf = [], None
         self.cpu, self.machine, self.mem, self.smp = None, None, "512M", 1
         self.accel, self.icount, self.extra = None, False, []
-        self.qemu_tree = False
+        self.qemu, self.firmware = None, None  # "10": QEMU of that major version; "u-boot": in AAVMF's place
         self.kernel, self.append = None, ""  # boot this kernel directly, without firmware and Fermata
         # patience: the limit is on QEMU's own CPU time, and on the clock only this many times as long; so
         # that a busy host does not make a test fail.
@@ -210,7 +233,7 @@ class Machine:
             self.accel, self.accel_why = acceleration(self.arch, self.cpu, self.icount)
         else:
             self.accel_why = "asked for"
-        self.prefix, self.tree = find_qemu(self.arch, self.qemu_tree)
+        self.prefix, self.tree = find_qemu(self.arch, self.qemu)
 
     def describe(self):
         version = subprocess.run(self.prefix[:4] + ["--version"] if len(self.prefix) > 1 else
@@ -225,17 +248,13 @@ class Machine:
     def boot_arguments(self, work):
         if self.kernel:
             return ["-kernel", self.kernel, "-append", self.append]
-        code, variables = firmware(self.arch, self.tree)
         esp = os.path.join(work, "esp.img")
         files = list(self.files)
         if self.conf:
             files.append((self.conf, "/fermata.conf"))
         make_esp(esp, self.arch, self.image, files)
-        return ["-drive", "if=pflash,format=raw,unit=0,readonly=on,file=" + code,
-                # snapshot: every run starts from the firmware's untouched variables.
-                "-drive", "if=pflash,format=raw,unit=1,snapshot=on,file=" + variables,
-                "-drive", "if=none,id=esp,format=raw,snapshot=on,file=" + esp,
-                "-device", "virtio-blk-pci,drive=esp"]
+        return firmware_arguments(self.arch, self.tree, self.firmware) + [
+            "-drive", "if=none,id=esp,format=raw,snapshot=on,file=" + esp, "-device", "virtio-blk-pci,drive=esp"]
 
     def command(self, work):
         command = self.prefix + [

@@ -1,12 +1,13 @@
 #!/bin/bash
 # Makes sure that what a make verb needs is on this machine: Debian packages by apt, and what cannot be had
-# so (Bochs 3, QEMU 10 on Debian 12, the arm64 gnu-efi on another machine) as trees in a cache of our own. Says what it
-# does and why; says nothing, and costs milliseconds, when nothing is missing. No apt source and no foreign
+# so (Bochs 3, QEMU 10 on Debian 12, QEMU 11, the arm64 gnu-efi on another machine) as trees in a cache of our own. Says
+# what it does and why; says nothing, and costs milliseconds, when nothing is missing. No apt source and no foreign
 # architecture is ever added to the machine.
 #
-#   tools/setup.sh SET...        sets: build run bochs test lint coverage bench all; ARCH=x86_64|arm64 narrows
-#                                build and run to one architecture (the others need both)
-#   tools/setup.sh --print NAME  where something is: cache, gnuefi, qemu-tree, bochs-tree (all by ARCH)
+#   tools/setup.sh SET...        sets: build run bochs qemu-10 qemu-11 u-boot test lint coverage bench all;
+#                                ARCH=x86_64|arm64 narrows build, run and qemu-N to one architecture (the others
+#                                need both). tests/run asks for qemu-N and u-boot when a test it runs needs them
+#   tools/setup.sh --print NAME  where something is: cache, gnuefi, qemu-10, qemu-11, bochs-tree (all by ARCH)
 #
 # FERMATA_CACHE          the cache; default ${XDG_CACHE_HOME:-$HOME/.cache}/fermata
 # FERMATA_DEBIAN_MIRROR  the Debian archive for the trees; default http://deb.debian.org/debian
@@ -30,18 +31,28 @@ host=$(uname -m)
 qemu_x86_wanted=10
 # Numbered: a change of what is in a tree changes its name, so that a stale one is never taken for it.
 qemu_tree=$cache/qemu-trixie-1
+qemu11_tree=$cache/qemu-trixie-backports-1
 bochs_tree=$cache/bochs-trixie-1
+u_boot=/usr/lib/u-boot/qemu_arm64/u-boot.bin
+sets='build run bochs qemu-10 qemu-11 u-boot test lint coverage bench all'
 suite=$(. /etc/os-release 2>/dev/null && echo "${VERSION_CODENAME:-unknown}")
 gnuefi_arm64=$cache/gnu-efi-arm64-$suite-1
 
-qemu_x86_is_new() {
-    local version
-    version=$(qemu-system-x86_64 --version 2>/dev/null | sed -n '1s/.*version \([0-9]*\).*/\1/p')
-    [ "${version:-0}" -ge "$qemu_x86_wanted" ]
+qemu_major() { # qemu_major ARCH: of the machine's own QEMU; 0 if there is none
+    local program=qemu-system-x86_64 version
+    [ "$1" = x86_64 ] || program=qemu-system-aarch64
+    version=$("$program" --version 2>/dev/null | sed -n '1s/.*version \([0-9]*\).*/\1/p')
+    echo "${version:-0}"
 }
 
 need_tree() { # true if x86-64 machines must come from the extracted tree
-    ! qemu_x86_is_new && [ "$suite" = bookworm ]
+    [ "$suite" = bookworm ] && [ "$(qemu_major x86_64)" -lt "$qemu_x86_wanted" ]
+}
+
+qemu_is_own() { # qemu_is_own MAJOR ARCH: is the machine's own QEMU, or the one Debian would install, of that version?
+    local major
+    major=$(qemu_major "$2")
+    [ "$major" = "$1" ] || { [ "$major" = 0 ] && [ "$suite" = trixie ] && [ "$1" = 10 ]; }
 }
 
 packages=()
@@ -95,6 +106,11 @@ want_run() { # want_run ARCH
     fi
 }
 
+want_qemu() { # want_qemu MAJOR ARCH: a tests' machine of that version of QEMU
+    want_run "$2"
+    qemu_is_own "$1" "$2" || [ -e "$(print "qemu-$1")/.complete" ] || want_mmdebstrap "QEMU $1"
+}
+
 want_bochs() {
     want mtools "makes the EFI system partition" have mcopy
     [ -e "$bochs_tree/.complete" ] || want_mmdebstrap "Bochs 3"
@@ -115,7 +131,9 @@ want_set() { # want_set SET ARCH...
             want_build "$arch"
             want_bochs
             ;;
-        *) die "unknown set '$set' (build run bochs test lint coverage bench all)" ;;
+        qemu-*) want_qemu "${set#qemu-}" "$arch" ;;
+        u-boot) want u-boot-qemu "the other firmware of the arm64 machine" test -e "$u_boot" ;;
+        *) die "unknown set '$set' ($sets)" ;;
         esac
     done
     case $set in
@@ -166,13 +184,18 @@ install_packages() {
 }
 
 extract() { # extract DIR SUITE ARCHITECTURE PACKAGE...: a tree of packages and what they depend on
-    local dir=$1 suite=$2 architecture=$3 tmp
+    local dir=$1 suite=$2 architecture=$3 tmp options=() sources=("$mirror")
     shift 3
     tmp=$(mktemp -d "$cache/tmp.XXXXXX")
+    if [[ $suite = *-backports ]]; then # packages of backports, and of the release under them what they need
+        options=("--aptopt=APT::Default-Release \"$suite\"")
+        sources=("deb $mirror ${suite%-backports} main" "deb $mirror $suite main")
+    fi
     # chrootless + extract: nothing is executed or mounted, so it needs neither root nor user namespaces.
     if ! mmdebstrap --mode=chrootless --skip=check/chrootless,output/mknod --variant=extract \
         --architectures="$architecture" --aptopt='Acquire::Retries "3"' \
-        --include="$(IFS=,; echo "$*")" "$suite" "$tmp/tree" "$mirror" >"$log" 2>&1; then
+        "${options[@]}" --include="$(IFS=,; echo "$*")" "${suite%-backports}" "$tmp/tree" "${sources[@]}" \
+        >"$log" 2>&1; then
         rm -rf "$tmp"
         grep -v '^I:' "$log" | tail -n 15 >&2
         die "could not get $* of Debian $suite ($architecture) from $mirror (above: mmdebstrap's last words)." \
@@ -200,54 +223,78 @@ make_trees() { # make_trees SET ARCH...
                 "$bochs_tree (140 MB, about 30 s; nothing of it is installed)"
             extract "$bochs_tree" trixie "$(dpkg --print-architecture)" bochs bochs-term vgabios ovmf libc6
         fi
-        case $set in build | lint | bochs) continue ;; esac
-        if [ "$arch" = x86_64 ] && need_tree && [ ! -e "$qemu_tree/.complete" ]; then
-            say "Debian 12's QEMU cannot intercept a guest's XSETBV: extracting QEMU 10 of Debian 13 into" \
-                "$qemu_tree (650 MB, about 10 s; nothing of it is installed)"
-            extract "$qemu_tree" trixie "$(dpkg --print-architecture)" \
-                qemu-system-x86 ovmf qemu-system-arm qemu-efi-aarch64 libc6
+        if tree_missing "$set" "$arch" 10; then
+            say "extracting QEMU 10 of Debian 13 into $qemu_tree (650 MB, about 10 s; nothing of it is installed):" \
+                "Debian 12's cannot intercept a guest's XSETBV, and tests want both"
+            extract_qemu "$qemu_tree" trixie
+        fi
+        if tree_missing "$set" "$arch" 11; then
+            say "extracting QEMU 11 of Debian 13's backports into $qemu11_tree (650 MB, about 10 s; nothing of it" \
+                "is installed): the first with SME2, ZT0 and FPMR"
+            extract_qemu "$qemu11_tree" trixie-backports
         fi
     done
+}
+
+extract_qemu() { # extract_qemu DIR SUITE: both architectures, with their firmware
+    extract "$1" "$2" "$(dpkg --print-architecture)" \
+        qemu-system-x86 ovmf qemu-system-arm qemu-efi-aarch64 libc6
+}
+
+tree_missing() { # tree_missing SET ARCH MAJOR: must this QEMU be extracted for it?
+    local tree
+    tree=$(print "qemu-$3")
+    [ ! -e "$tree/.complete" ] || return 1
+    case $1 in
+    "qemu-$3") ! qemu_is_own "$3" "$2" ;;
+    run | test | coverage | bench) [ "$3" = 10 ] && [ "$2" = x86_64 ] && need_tree ;;
+    *) return 1 ;;
+    esac
 }
 
 print() { # print NAME
     case $1 in
     cache) echo "$cache" ;;
-    qemu-tree) echo "$qemu_tree" ;;
+    qemu-10) echo "$qemu_tree" ;;
+    qemu-11) echo "$qemu11_tree" ;;
     bochs-tree) echo "$bochs_tree" ;;
     gnuefi) if [ "${ARCH:-x86_64}" = arm64 ] && [ "$host" != aarch64 ]; then echo "$gnuefi_arm64"; fi ;;
-    *) die "nothing is called '$1' (cache, gnuefi, qemu-tree, bochs-tree)" ;;
+    *) die "nothing is called '$1' (cache, gnuefi, qemu-10, qemu-11, bochs-tree)" ;;
+    esac
+}
+
+archs_of() { # archs_of SET: the architectures it is for, in archs
+    case $1 in
+    build | run | qemu-*) read -ra archs <<<"${ARCH:-x86_64 arm64}" ;;
+    bochs) archs=(x86_64) ;;
+    u-boot) archs=(arm64) ;;
+    *) archs=(x86_64 arm64) ;;
     esac
 }
 
 main() {
-    [ $# -gt 0 ] || die "usage: tools/setup.sh build|run|bochs|test|lint|coverage|bench|all..."
+    [ $# -gt 0 ] || die "usage: tools/setup.sh SET... ($sets)"
     if [ "$1" = --print ]; then
         print "${2:-}"
         return
     fi
-    local set archs
+    local set archs=()
     for set in "$@"; do
         case $set in
-        all) main bochs test lint coverage bench; continue ;;
-        build | run) archs=${ARCH:-x86_64 arm64} ;;
-        bochs) archs=x86_64 ;;
-        *) archs="x86_64 arm64" ;;
+        all) main bochs qemu-10 qemu-11 u-boot test lint coverage bench; continue ;;
         esac
-        # shellcheck disable=SC2086
-        want_set "$set" $archs
+        archs_of "$set"
+        want_set "$set" "${archs[@]}"
     done
     install_packages
     packages=()
     for set in "$@"; do
-        case $set in build | run) archs=${ARCH:-x86_64 arm64} ;; bochs) archs=x86_64 ;; *) archs="x86_64 arm64" ;; esac
-        # shellcheck disable=SC2086
-        [ "$set" = all ] || trees_missing "$set" $archs || continue
+        archs_of "$set"
+        if [ "$set" = all ] || ! trees_missing "$set" "${archs[@]}"; then continue; fi
         mkdir -p "$cache" || die "cannot write $cache; set FERMATA_CACHE to a directory that can be written"
         (
             flock 9 # two makes at once: the second waits, then finds it done
-            # shellcheck disable=SC2086
-            make_trees "$set" $archs
+            make_trees "$set" "${archs[@]}"
         ) 9>"$cache/.lock"
     done
 }
@@ -258,8 +305,8 @@ trees_missing() { # trees_missing SET ARCH...
     [ "$set" = bochs ] && [ ! -e "$bochs_tree/.complete" ] && return 0
     for arch in "$@"; do
         [ "$arch" = arm64 ] && [ "$host" != aarch64 ] && [ ! -e "$gnuefi_arm64/.complete" ] && return 0
-        case $set in build | lint | bochs) continue ;; esac
-        [ "$arch" = x86_64 ] && need_tree && [ ! -e "$qemu_tree/.complete" ] && return 0
+        tree_missing "$set" "$arch" 10 && return 0
+        tree_missing "$set" "$arch" 11 && return 0
     done
     return 1
 }
