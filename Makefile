@@ -240,6 +240,7 @@ help:
 	@echo "make               build the EFI image (ARCH=x86_64|arm64, BUILD=debug|release, CC=clang, V=1)"
 	@echo "make run           boot it in QEMU under UEFI firmware (RUNFLAGS=..., see tools/run --help)"
 	@echo "                   MACHINE=bochs CPU=sapphire_rapids|ryzen: in Bochs, Intel VMX or AMD SVM"
+	@echo "make debug         boot it in QEMU under gdb, stopped at its first instruction (tools/debug --help)"
 	@echo "make test          host tests and models, then emulator tests, both architectures"
 	@echo "make test-long     what takes long, same harness"
 	@echo "make image         the release image"
@@ -261,6 +262,10 @@ run: $(if $(filter bochs,$(MACHINE)),setup-bochs,setup-run)
 	$(Q)$(MAKE) --no-print-directory ARCH=$(ARCH) BUILD=$(BUILD) image-only
 	$(Q)tools/run --arch $(ARCH) --image $(EFI) $(if $(MACHINE),--machine $(MACHINE)) $(if $(CPU),--cpu $(CPU)) \
 	    $(if $(ACCEL),--accel $(ACCEL)) $(RUNFLAGS)
+debug:
+	$(Q)ARCH=$(ARCH) tools/setup.sh debug
+	$(Q)$(MAKE) --no-print-directory ARCH=$(ARCH) BUILD=$(BUILD) image-only
+	$(Q)tools/debug --arch $(ARCH) --image $(EFI) $(if $(CPU),--cpu $(CPU)) $(RUNFLAGS)
 test:
 	$(Q)tools/setup.sh test bochs
 	$(Q)tests/run
@@ -281,5 +286,5 @@ clean:
 distclean: clean
 	rm -rf "$$(tools/setup.sh --print cache)"
 
-.PHONY: all image image-only guest-only host-tests model-tests help setup setup-build setup-run setup-bochs run test test-long bench lint coverage \
+.PHONY: all image image-only guest-only host-tests model-tests help setup setup-build setup-run setup-bochs run debug test test-long bench lint coverage \
     clean distclean

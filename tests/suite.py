@@ -93,6 +93,16 @@ class Host:
         self.long = False
 
 
+class Debug:
+    """A scripted gdb on QEMU's stub: tests/emu/debug_test.py in tools/debug."""
+
+    kind = "debug"
+    build, long = "debug", False
+
+    def __init__(self, arch):
+        self.arch, self.name = arch, "debug-" + arch
+
+
 class Mutant:
     """A deliberately broken build, and the test that must fail on it. tests/mutants/NAME.mutant:
 
@@ -154,6 +164,7 @@ def tests():
         for name, fields in read_stanzas(path):
             archs = ARCHS if fields.get("arch", "both") == "both" else [fields["arch"]]
             found += [Emu(name, arch, fields) for arch in archs]
+    found += [Debug(arch) for arch in ARCHS]
     found += [Mutant(path) for path in sorted(glob.glob(os.path.join(ROOT, "tests/mutants/*.mutant")))]
     names = {}
     for test in found:

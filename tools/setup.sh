@@ -4,8 +4,8 @@
 # what it does and why; says nothing, and costs milliseconds, when nothing is missing. No apt source and no foreign
 # architecture is ever added to the machine.
 #
-#   tools/setup.sh SET...        sets: build run bochs qemu-10 qemu-11 u-boot test lint coverage bench all;
-#                                ARCH=x86_64|arm64 narrows build, run and qemu-N to one architecture (the others
+#   tools/setup.sh SET...        sets: build run debug bochs qemu-10 qemu-11 u-boot test lint coverage bench all;
+#                                ARCH=x86_64|arm64 narrows build, run, debug and qemu-N to one architecture (the others
 #                                need both). tests/run asks for qemu-N and u-boot when a test it runs needs them
 #   tools/setup.sh --print NAME  where something is: cache, gnuefi, qemu-10, qemu-11, bochs-tree (all by ARCH)
 #
@@ -34,7 +34,7 @@ qemu_tree=$cache/qemu-trixie-1
 qemu11_tree=$cache/qemu-trixie-backports-1
 bochs_tree=$cache/bochs-trixie-1
 u_boot=/usr/lib/u-boot/qemu_arm64/u-boot.bin
-sets='build run bochs qemu-10 qemu-11 u-boot test lint coverage bench all'
+sets='build run debug bochs qemu-10 qemu-11 u-boot test lint coverage bench all'
 suite=$(. /etc/os-release 2>/dev/null && echo "${VERSION_CODENAME:-unknown}")
 gnuefi_arm64=$cache/gnu-efi-arm64-$suite-1
 
@@ -122,7 +122,7 @@ want_set() { # want_set SET ARCH...
     for arch in "$@"; do
         case $set in
         build) want_build "$arch" ;;
-        run | test | bench | coverage)
+        run | debug | test | bench | coverage)
             want_build "$arch"
             want_run "$arch"
             ;;
@@ -137,6 +137,7 @@ want_set() { # want_set SET ARCH...
         esac
     done
     case $set in
+    test | debug) want gdb-multiarch "gdb for both architectures" have gdb-multiarch ;;&
     test | coverage)
         want libcmocka-dev "host tests" test -e /usr/include/cmocka.h
         want perl "prove" have prove
@@ -265,7 +266,7 @@ print() { # print NAME
 
 archs_of() { # archs_of SET: the architectures it is for, in archs
     case $1 in
-    build | run | qemu-*) read -ra archs <<<"${ARCH:-x86_64 arm64}" ;;
+    build | run | debug | qemu-*) read -ra archs <<<"${ARCH:-x86_64 arm64}" ;;
     bochs) archs=(x86_64) ;;
     u-boot) archs=(arm64) ;;
     *) archs=(x86_64 arm64) ;;

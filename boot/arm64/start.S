@@ -13,6 +13,12 @@ efi_start:
     stp x29, x30, [sp, #-32]!
     mov x29, sp
     stp x0, x1, [sp, #16]
+debugger_hold: /* tools/debug sets the word in its copy of the image, finds us here, and clears it */
+    yield
+    adrp x2, debugger_wait
+    ldr w2, [x2, :lo12:debugger_wait]
+    cbnz w2, debugger_hold
+debugger_held:
     adrp x0, __image_start
     add x0, x0, :lo12:__image_start
     adrp x1, __rela_start
@@ -48,6 +54,13 @@ boot_enter:
     bl hv_main
     brk #0 /* hv_main does not return */
     .size boot_enter, . - boot_enter
+
+    .data
+    .balign 4
+    .globl debugger_wait
+    .hidden debugger_wait
+debugger_wait:
+    .word 0
 
     .section .bss.boot_stack, "aw", %nobits
     .balign 4096

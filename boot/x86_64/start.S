@@ -16,6 +16,11 @@ efi_start:
     push %rdx
     sub $8, %rsp /* entered at 8 modulo 16 */
     cld
+debugger_hold: /* tools/debug sets the word in its copy of the image, finds us here, and clears it */
+    pause
+    cmpl $0, debugger_wait(%rip)
+    jne debugger_hold
+debugger_held:
     lea __image_start(%rip), %rdi
     lea __rela_start(%rip), %rsi
     lea __rela_end(%rip), %rdx
@@ -50,6 +55,13 @@ boot_enter:
     call hv_main
     ud2 /* hv_main does not return */
     .size boot_enter, . - boot_enter
+
+    .data
+    .balign 4
+    .globl debugger_wait
+    .hidden debugger_wait
+debugger_wait:
+    .long 0
 
     .section .bss.boot_stack, "aw", %nobits
     .balign 4096
