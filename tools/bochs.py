@@ -63,19 +63,26 @@ class Bochs(machine.Machine):
             "plugin_ctrl: unmapped=true, biosdev=true, serial=true",
             "clock: sync=none, time0=1000000000",
             "com1: enabled=1, mode=file, dev=%s" % console,
-            "cpu: %s, count=%d, ips=50000000, ignore_bad_msrs=1, reset_on_triple_fault=0" % (CPU[self.cpu], self.smp_count()),
+            "cpu: %s, count=%s, ips=50000000, ignore_bad_msrs=1, reset_on_triple_fault=0" % (CPU[self.cpu], self.smp_count()),
             "boot: disk",
             "log: " + os.path.join(work, "bochs.log"),
             # It reports every VM exit as an error: that is half of its time, and nobody reads it.
             "error: action=ignore", "info: action=ignore", "debug: action=ignore", "panic: action=fatal", ""])
 
     def smp_count(self):
-        return int(self.smp)
+        """Threads of one core where the guest is alone: CPUID then tells it how many there are."""
+        return "1:1:%d" % int(self.smp) if self.kernel else "%d" % int(self.smp)
 
     def command(self, work, console="/dev/stdout"):
-        esp = os.path.join(work, "esp.img")
+        esp, image = os.path.join(work, "esp.img"), self.image
         files = list(self.files) + ([(self.conf, "/fermata.conf")] if self.conf else [])
-        machine.make_esp(esp, self.arch, self.image, files)
+        if self.kernel:
+            # No -kernel here: a loader of our own does that, beside the kernel (tests/emu/bare_x86.c).
+            image, cmdline = os.path.join(os.path.dirname(self.kernel), "bare.efi"), os.path.join(work, "cmdline.txt")
+            with open(cmdline, "w", encoding="ascii") as out:
+                out.write(self.append)
+            files += [(self.kernel, "/guest.elf"), (cmdline, "/cmdline.txt")]
+        machine.make_esp(esp, self.arch, image, files)
         with open(esp, "r+b") as disk:
             disk.truncate(-(-os.path.getsize(esp) // TRACK) * TRACK)
         with open(os.path.join(work, "bochsrc"), "w", encoding="ascii") as out:
