@@ -5,6 +5,7 @@ runs are identical. What it cannot do: an exit status (it is always 1), ACPI tab
 """
 import os
 import platform
+import re
 import subprocess
 
 import machine
@@ -107,6 +108,7 @@ class Bochs(machine.Machine):
         """Bochs' own last words, if it died of a panic of its own."""
         try:
             with open(os.path.join(work, "bochs.log"), encoding="utf-8", errors="replace") as log:
-                return [line.strip() for line in log if ">>PANIC<<" in line and "soft power off" not in line][-1:]
+                return [line.strip() for line in log
+                        if ">>PANIC<<" in line and not re.search("soft power off|shutdown requested", line)][-1:]
         except OSError:
             return []
