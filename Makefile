@@ -87,27 +87,25 @@ GUEST_OBJ := $(call obj,$(GUEST_SRC))
 LDS := boot/$(ARCH)/efi.lds
 GUEST_LDS := guest/$(ARCH)/guest.lds
 
-BARE_OBJ := $(call obj,$(addprefix tests/emu/,bare_x86.c bare_x86_enter.S) $(addprefix boot/,pe_header.S x86_64/start.S \
-    firmware.c leave.c memory_map.c reloc.c volume.c) hv/format.c hv/string.c arch/x86_64/pvh.c)
-
 EFI_x86_64 := BOOTX64.EFI
 EFI_arm64 := BOOTAA64.EFI
 EFI := $(B)/$(EFI_$(ARCH))
 GUEST_x86_64 := $(B)/guest.elf
 GUEST_arm64 := $(B)/guest.Image
 GUEST := $(GUEST_$(ARCH))
-BARE_x86_64 := $(B)/bare.efi
-BARE := $(if $(filter coverage,$(BUILD)),,$(BARE_$(ARCH)))
 # Built into the image without its debug information, which is larger than it is.
 BLOB := $(if $(filter x86_64,$(ARCH)),$(B)/guest.stripped,$(GUEST))
 
 # Set-up first, then the build proper as a second make: -j must not run them side by side.
 all: setup-build
 	$(Q)$(MAKE) --no-print-directory ARCH=$(ARCH) BUILD=$(BUILD) image-only
-image: setup-build
+image: setup-build $(if $(SIGN),setup-sign)
 	$(Q)$(MAKE) --no-print-directory ARCH=$(ARCH) BUILD=$(BUILD) image-only
-	@echo "$(EFI): $$(stat -c %s $(EFI)) bytes"
-image-only: $(EFI) $(GUEST) $(BARE)
+	$(Q)tools/image.py --arch $(ARCH) --efi $(EFI) --out $(B)/fermata.img $(if $(CONF),--conf '$(CONF)') \
+	    $(foreach f,$(FILES),--file '$(f)')
+	@echo "$(EFI): $$(stat -c %s $(EFI)) bytes$(if $(SIGN),$(comma) signed)"
+	@echo "$(B)/fermata.img: a disk to boot from, $$(($$(stat -c %s $(B)/fermata.img) >> 20)) MiB"
+image-only: $(EFI) $(GUEST)
 guest-only: $(GUEST)
 
 $(B)/hv/%.c.o: hv/%.c $(B)/flags
@@ -154,20 +152,15 @@ $(B)/fermata.elf: $(BOOT_OBJ) $(HV_OBJ) $(LDS) tools/symbols.py
 	    mv $(B)/symbols.S $(B)/symbols.old && $(NM) -n $@ | python3 tools/symbols.py >$(B)/symbols.S || exit 1; \
 	done; cmp $(B)/symbols.old $(B)/symbols.S
 
-# The .EFI file is the program laid flat: boot/pe_header.S makes it a PE file.
-$(EFI): $(B)/fermata.elf tools/check_image.py tools/vector_allowed.txt
+# The .EFI file is the program laid flat: boot/pe_header.S makes it a PE file. SIGN=KEY,CERT signs it, for Secure Boot;
+# without, a signed one is made anew.
+comma := ,
+$(shell printf '%s\n' '$(SIGN)' | cmp -s - $(B)/sign || printf '%s\n' '$(SIGN)' >$(B)/sign)
+$(EFI): $(B)/fermata.elf tools/check_image.py tools/vector_allowed.txt $(B)/sign $(wildcard $(subst $(comma), ,$(SIGN)))
 	$(Q)$(OBJCOPY) -O binary $< $@.new
 	$(Q)python3 tools/check_image.py --arch $(ARCH) --build $(BUILD) --cross '$(CROSS)' --elf $< --efi $@.new
+	$(Q)$(if $(SIGN),tools/secure_boot.py sign '$(SIGN)' $@.new $@.signed && mv $@.signed $@.new)
 	$(Q)mv $@.new $@
-
-# The guest without a hypervisor where the emulator has no -kernel: boot/ up to its end, then tests/emu/bare_x86.c.
-$(B)/tests/emu/%.c.o: tests/emu/%.c $(B)/flags
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(BOOT_CFLAGS) -MMD -MP -c $< -o $@
-$(B)/bare.elf: $(BARE_OBJ) $(LDS)
-	$(Q)$(LINK) -o $@ $(BARE_OBJ)
-$(B)/bare.efi: $(B)/bare.elf
-	$(Q)$(OBJCOPY) -O binary $< $@
 
 -include $(wildcard $(B)/*/*.d $(B)/*/*/*.d)
 
@@ -257,7 +250,7 @@ help:
 	@echo "make debug         boot it in QEMU under gdb, stopped at its first instruction (tools/debug --help)"
 	@echo "make test          host tests and models, then emulator tests, both architectures"
 	@echo "make test-long     what takes long, same harness"
-	@echo "make image         the release image"
+	@echo "make image         the release image and a disk image with it (CONF=, FILES='HOST:\\\\ESP\\\\PATH', SIGN=key,cert)"
 	@echo "make bench         the measured numbers against their limits, both architectures"
 	@echo "make lint          format, static checks, both compilers, both architectures"
 	@echo "make coverage      build/coverage/index.html and a table, from host and emulator runs"
@@ -272,6 +265,8 @@ setup-bochs:
 	$(Q)tools/setup.sh bochs
 setup-run:
 	$(Q)ARCH=$(ARCH) tools/setup.sh run
+setup-sign:
+	$(Q)tools/setup.sh sign
 run: $(if $(filter bochs,$(MACHINE)),setup-bochs,setup-run)
 	$(Q)$(MAKE) --no-print-directory ARCH=$(ARCH) BUILD=$(BUILD) image-only
 	$(Q)tools/run --arch $(ARCH) --image $(EFI) $(if $(MACHINE),--machine $(MACHINE)) $(if $(CPU),--cpu $(CPU)) \
@@ -300,5 +295,5 @@ clean:
 distclean: clean
 	rm -rf "$$(tools/setup.sh --print cache)"
 
-.PHONY: all image image-only guest-only host-tests model-tests help setup setup-build setup-run setup-bochs run debug test test-long bench lint coverage \
+.PHONY: all image image-only guest-only host-tests model-tests help setup setup-build setup-run setup-bochs setup-sign run debug test test-long bench lint coverage \
     clean distclean

@@ -13,7 +13,7 @@ ARCHS = ("x86_64", "arm64")
 HOST_KINDS = ("host", "model")
 STANZA_KEYS = {"arch", "conf", "make", "cpu", "mem", "smp", "machine", "args", "icount", "qemu", "firmware", "build",
                "timeout", "verdict", "expect", "forbid", "plans", "bugs", "long", "why", "bare",
-               "as-bare"}
+               "as-bare", "media", "sign"}
 LISTS = {"make", "expect", "forbid"}
 MUTANT_KEYS = {"file", "test", "expect", "why", "bugs", "long", "copies"}
 
@@ -79,8 +79,8 @@ class Emu:
         self.verdict = get("verdict", "pass")
         if self.verdict not in ("pass", "fail", "firmware"):
             raise SuiteError("%s: verdict is pass, fail or firmware" % self.name)
-        if get("qemu") not in ("", "10", "11") or get("firmware") not in ("", "u-boot"):
-            raise SuiteError("%s: qemu is 10 or 11, firmware is u-boot" % self.name)
+        if get("qemu") not in ("", "10", "11") or get("firmware") not in ("", "u-boot", "secure"):
+            raise SuiteError("%s: qemu is 10 or 11, firmware is u-boot or secure" % self.name)
 
 
 class Host:
@@ -91,6 +91,16 @@ class Host:
         self.program = os.path.basename(path)[:-2]
         self.name = kind + "-" + self.program[len("test_"):]
         self.long = False
+
+
+class Tool:
+    """A test of what tools/ makes: tests/tools/test_X.py, which prints TAP."""
+
+    kind, long = "tool", False
+
+    def __init__(self, path):
+        self.program = os.path.basename(path)
+        self.name = "tool-" + self.program[len("test_"):-len(".py")]
 
 
 class Debug:
@@ -165,6 +175,7 @@ def tests():
             archs = ARCHS if fields.get("arch", "both") == "both" else [fields["arch"]]
             found += [Emu(name, arch, fields) for arch in archs]
     found += [Debug(arch) for arch in ARCHS]
+    found += [Tool(path) for path in sorted(glob.glob(os.path.join(ROOT, "tests/tools/test_*.py")))]
     found += [Mutant(path) for path in sorted(glob.glob(os.path.join(ROOT, "tests/mutants/*.mutant")))]
     names = {}
     for test in found:

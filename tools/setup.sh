@@ -4,7 +4,7 @@
 # what it does and why; says nothing, and costs milliseconds, when nothing is missing. No apt source and no foreign
 # architecture is ever added to the machine.
 #
-#   tools/setup.sh SET...        sets: build run debug bochs qemu-10 qemu-11 u-boot test lint coverage bench all;
+#   tools/setup.sh SET...        sets: build run debug bochs qemu-10 qemu-11 u-boot sign test lint coverage bench all;
 #                                ARCH=x86_64|arm64 narrows build, run, debug and qemu-N to one architecture (the others
 #                                need both). tests/run asks for qemu-N and u-boot when a test it runs needs them
 #   tools/setup.sh --print NAME  where something is: cache, gnuefi, qemu-10, qemu-11, bochs-tree (all by ARCH)
@@ -34,7 +34,7 @@ qemu_tree=$cache/qemu-trixie-1
 qemu11_tree=$cache/qemu-trixie-backports-1
 bochs_tree=$cache/bochs-trixie-1
 u_boot=/usr/lib/u-boot/qemu_arm64/u-boot.bin
-sets='build run debug bochs qemu-10 qemu-11 u-boot test lint coverage bench all'
+sets='build run debug bochs qemu-10 qemu-11 u-boot sign test lint coverage bench all'
 suite=$(. /etc/os-release 2>/dev/null && echo "${VERSION_CODENAME:-unknown}")
 gnuefi_arm64=$cache/gnu-efi-arm64-$suite-1
 
@@ -116,6 +116,12 @@ want_bochs() {
     [ -e "$bochs_tree/.complete" ] || want_mmdebstrap "Bochs 3"
 }
 
+want_sign() {
+    want python3 "tools/secure_boot.py" have python3
+    want sbsigntool "signs the image for Secure Boot" have sbsign
+    want openssl "makes keys" have openssl
+}
+
 want_set() { # want_set SET ARCH...
     local set=$1 arch
     shift
@@ -127,6 +133,7 @@ want_set() { # want_set SET ARCH...
             want_run "$arch"
             ;;
         lint) want_build "$arch" ;;
+        sign) want_sign ;;
         bochs)
             want_build "$arch"
             want_bochs
@@ -142,6 +149,9 @@ want_set() { # want_set SET ARCH...
         want libcmocka-dev "host tests" test -e /usr/include/cmocka.h
         want perl "prove" have prove
         want qemu-user "runs the host tests of the moves" have qemu-aarch64
+        want_sign
+        want dosfstools "a second opinion on the disk image's file system" test -x /usr/sbin/fsck.fat
+        want gdisk "a second opinion on the disk image's partition table" test -x /usr/sbin/sgdisk
         ;;&
     coverage) want lcov "coverage pages" have genhtml ;;
     lint)
@@ -267,7 +277,7 @@ print() { # print NAME
 archs_of() { # archs_of SET: the architectures it is for, in archs
     case $1 in
     build | run | debug | qemu-*) read -ra archs <<<"${ARCH:-x86_64 arm64}" ;;
-    bochs) archs=(x86_64) ;;
+    bochs | sign) archs=(x86_64) ;;
     u-boot) archs=(arm64) ;;
     *) archs=(x86_64 arm64) ;;
     esac
@@ -282,7 +292,7 @@ main() {
     local set archs=()
     for set in "$@"; do
         case $set in
-        all) main bochs qemu-10 qemu-11 u-boot test lint coverage bench; continue ;;
+        all) main bochs qemu-10 qemu-11 u-boot sign test lint coverage bench; continue ;;
         esac
         archs_of "$set"
         want_set "$set" "${archs[@]}"
