@@ -87,12 +87,17 @@ GUEST_OBJ := $(call obj,$(GUEST_SRC))
 LDS := boot/$(ARCH)/efi.lds
 GUEST_LDS := guest/$(ARCH)/guest.lds
 
+BARE_OBJ := $(call obj,$(addprefix tests/emu/,bare_x86.c bare_x86_enter.S) $(addprefix boot/,pe_header.S x86_64/start.S \
+    firmware.c leave.c memory_map.c reloc.c volume.c) hv/format.c hv/string.c arch/x86_64/pvh.c)
+
 EFI_x86_64 := BOOTX64.EFI
 EFI_arm64 := BOOTAA64.EFI
 EFI := $(B)/$(EFI_$(ARCH))
 GUEST_x86_64 := $(B)/guest.elf
 GUEST_arm64 := $(B)/guest.Image
 GUEST := $(GUEST_$(ARCH))
+BARE_x86_64 := $(B)/bare.efi
+BARE := $(if $(filter coverage,$(BUILD)),,$(BARE_$(ARCH)))
 # Built into the image without its debug information, which is larger than it is.
 BLOB := $(if $(filter x86_64,$(ARCH)),$(B)/guest.stripped,$(GUEST))
 
@@ -105,7 +110,7 @@ image: setup-build $(if $(SIGN),setup-sign)
 	    $(foreach f,$(FILES),--file '$(f)')
 	@echo "$(EFI): $$(stat -c %s $(EFI)) bytes$(if $(SIGN),$(comma) signed)"
 	@echo "$(B)/fermata.img: a disk to boot from, $$(($$(stat -c %s $(B)/fermata.img) >> 20)) MiB"
-image-only: $(EFI) $(GUEST)
+image-only: $(EFI) $(GUEST) $(BARE)
 guest-only: $(GUEST)
 
 $(B)/hv/%.c.o: hv/%.c $(B)/flags
@@ -161,6 +166,15 @@ $(EFI): $(B)/fermata.elf tools/check_image.py tools/vector_allowed.txt $(B)/sign
 	$(Q)python3 tools/check_image.py --arch $(ARCH) --build $(BUILD) --cross '$(CROSS)' --elf $< --efi $@.new
 	$(Q)$(if $(SIGN),tools/secure_boot.py sign '$(SIGN)' $@.new $@.signed && mv $@.signed $@.new)
 	$(Q)mv $@.new $@
+
+# The guest without a hypervisor where the emulator has no -kernel: boot/ up to its end, then tests/emu/bare_x86.c.
+$(B)/tests/emu/%.c.o: tests/emu/%.c $(B)/flags
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BOOT_CFLAGS) -MMD -MP -c $< -o $@
+$(B)/bare.elf: $(BARE_OBJ) $(LDS)
+	$(Q)$(LINK) -o $@ $(BARE_OBJ)
+$(B)/bare.efi: $(B)/bare.elf
+	$(Q)$(OBJCOPY) -O binary $< $@
 
 -include $(wildcard $(B)/*/*.d $(B)/*/*/*.d)
 

@@ -5,6 +5,7 @@ runs are identical. What it cannot do: an exit status (it is always 1), ACPI tab
 """
 import os
 import platform
+import re
 import shutil
 import subprocess
 
@@ -65,21 +66,28 @@ class Bochs(machine.Machine):
             "plugin_ctrl: unmapped=true, biosdev=true, serial=true",
             "clock: sync=none, time0=1000000000",
             "com1: enabled=1, mode=file, dev=%s" % console,
-            "cpu: %s, count=%d, ips=50000000, ignore_bad_msrs=1, reset_on_triple_fault=0" % (CPU[self.cpu], self.smp_count()),
+            "cpu: %s, count=%s, ips=50000000, ignore_bad_msrs=1, reset_on_triple_fault=0" % (CPU[self.cpu], self.smp_count()),
             "boot: disk",
             "log: " + os.path.join(work, "bochs.log"),
             # It reports every VM exit as an error: that is half of its time, and nobody reads it.
             "error: action=ignore", "info: action=ignore", "debug: action=ignore", "panic: action=fatal", ""])
 
     def smp_count(self):
-        return int(self.smp)
+        """Threads of one core where the guest is alone: CPUID then tells it how many there are."""
+        return "1:1:%d" % int(self.smp) if self.kernel else "%d" % int(self.smp)
 
     def command(self, work, console="/dev/stdout"):
-        esp = os.path.join(work, "esp.img")
+        esp, image, more = os.path.join(work, "esp.img"), self.image, []
+        if self.kernel:
+            # No -kernel here: a loader of our own does that, beside the kernel (tests/emu/bare_x86.c).
+            image, cmdline = os.path.join(os.path.dirname(self.kernel), "bare.efi"), os.path.join(work, "cmdline.txt")
+            with open(cmdline, "w", encoding="ascii") as out:
+                out.write(self.append)
+            more = [(self.kernel, "/guest.elf"), (cmdline, "/cmdline.txt")]
         if self.disk:
             shutil.copyfile(self.disk, esp)
         else:
-            media.make_disk(self, esp)
+            media.make_disk(self, esp, image, more)
         with open(esp, "r+b") as disk:
             disk.truncate(-(-os.path.getsize(esp) // TRACK) * TRACK)
         with open(os.path.join(work, "bochsrc"), "w", encoding="ascii") as out:
@@ -104,6 +112,7 @@ class Bochs(machine.Machine):
         """Bochs' own last words, if it died of a panic of its own."""
         try:
             with open(os.path.join(work, "bochs.log"), encoding="utf-8", errors="replace") as log:
-                return [line.strip() for line in log if ">>PANIC<<" in line and "soft power off" not in line][-1:]
+                return [line.strip() for line in log
+                        if ">>PANIC<<" in line and not re.search("soft power off|shutdown requested", line)][-1:]
         except OSError:
             return []

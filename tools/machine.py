@@ -356,6 +356,9 @@ def judge(machine, result):
     if not machine.kernel and (not own or own[-1] != "fermata: PASS"):
         reasons.append("the last line is no `fermata: PASS`: %s" % (own[-1] if own else "there is none"))
     reasons += [line for line in result.lines if re.match(r"^(?:\[[^]]*\] )?not ok\b", line)]
+    # A guest alone, where the emulator's status says nothing: its plan is the one sign that it came to its end.
+    if machine.kernel and machine.exit_pass is None and not any(re.match(r"1\.\.\d+$", line) for line in result.lines):
+        reasons.append("no plan (1..N): the guest did not reach its end")
     if not machine.ignore_plans:
         reasons += judge_plans(result.lines)
     return reasons

@@ -33,20 +33,15 @@ def parts(text):
     return kind, set(words)
 
 
-def esp_files(box):
-    files = list(box.files) + ([(box.conf, "\\fermata.conf")] if box.conf else [])
-    return image.boot_files(box.arch, box.image) + files
-
-
-def make_disk(box, path):
-    """What the machine's disk holds, into the file `path`."""
+def make_disk(box, path, efi, more=()):
+    """What the machine's disk holds, into the file `path`: the image `efi`, the config, the machine's files and `more`."""
     kind, words = parts(box.media)
+    files = list(box.files) + ([(box.conf, "/fermata.conf")] if box.conf else []) + list(more)
     if kind == "volume":
-        files = list(box.files) + ([(box.conf, "/fermata.conf")] if box.conf else [])
-        machine.make_esp(path, box.arch, box.image, files)
+        machine.make_esp(path, box.arch, efi, files)
         return
     try:
-        image.write_image(path, esp_files(box), full="full" in words)
+        image.write_image(path, image.boot_files(box.arch, efi) + files, full="full" in words)
     except image.ImageError as error:
         raise machine.MachineError(str(error)) from error
 
@@ -61,7 +56,7 @@ def media_arguments(box, work):
     esp = box.disk
     if not esp:
         esp = os.path.join(work, "esp.img")
-        make_disk(box, esp)
+        make_disk(box, esp, box.image)
     # A read-only drive takes no snapshot.
     how = "readonly=on" if "readonly" in words else "snapshot=on"
     return ["-drive", "if=none,id=esp,format=raw,%s,file=%s" % (how, esp)] + DISKS[kind]

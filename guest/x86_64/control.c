@@ -18,15 +18,22 @@ static void away(u32 turn)
             cpu_pause();
 }
 
+#define XCR0_VALUES 9
+
 /* XCR0 values that are legal here, from small to all. Returns how many. */
 static u32 legal_xcr0(u64 *values)
 {
-    static const u64 candidates[] = {XCR0_X87, XCR0_X87 | XCR0_SSE, XCR0_X87 | XCR0_PKRU,
-                                     XCR0_X87 | XCR0_SSE | XCR0_AVX};
+    static const u64 candidates[] = {XCR0_X87,
+                                     XCR0_X87 | XCR0_SSE,
+                                     XCR0_X87 | XCR0_PKRU,
+                                     XCR0_X87 | XCR0_SSE | XCR0_AVX,
+                                     XCR0_X87 | XCR0_AMX,
+                                     XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512,
+                                     XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AMX};
     u32 count = 0;
 
     for (u32 i = 0; i < ARRAY_SIZE(candidates); i++)
-        if ((candidates[i] & ~features.xcr0) == 0)
+        if ((candidates[i] & ~features.xcr0) == 0 && candidates[i] != features.xcr0)
             values[count++] = candidates[i];
     values[count++] = features.xcr0;
     return count;
@@ -34,7 +41,7 @@ static u32 legal_xcr0(u64 *values)
 
 static void xcr0_held(void)
 {
-    u64 values[8];
+    u64 values[XCR0_VALUES];
     u32 count = legal_xcr0(values);
 
     for (u32 v = 0; v < count; v++) {
@@ -52,7 +59,7 @@ static void xcr0_held(void)
 /* BUGS 35: what a lower XCR0 no longer covers is still the guest's. */
 static void xcr0_lowered(void)
 {
-    u64 values[8];
+    u64 values[XCR0_VALUES];
     u32 count = legal_xcr0(values), bad;
 
     for (u32 v = 0; v < count; v++) {
@@ -75,7 +82,7 @@ static void xcr0_lowered(void)
 /* BUGS 6: component masks alternate between saves, one component written under each. */
 static void masks_alternate(void)
 {
-    u64 values[8];
+    u64 values[XCR0_VALUES];
     u32 count = legal_xcr0(values), bad = 0;
 
     fp_pattern(&want, pattern_seed(0, 5));
@@ -89,6 +96,7 @@ static void masks_alternate(void)
         insn_pxor_xmm3(NULL);
         memset(want.fx + FX_XMM + 3 * 16, 0, 16);
         memset(want.ymm[3], 0, 16);
+        memset(want.zmm[3], 0, features.avx512 ? 16 : 0);
         away(i);
         if (i % count != count - 1)
             continue;
@@ -128,7 +136,7 @@ static void pkru_held(void)
     ok(!bad_off, "PKRU with CR4.PKE=0, read by XSAVE, is my own");
     ok(!bad, "PKRU is held while CR4.PKE=0");
     /* Write it by XRSTOR while PKE=0: the channel of BUGS 11. */
-    fp_xsave(area, ~0ull);
+    fp_xsave(area, FP_NOT_TILES);
     u32 value = 0xa5a5a5a4;
     memcpy(area + offset, &value, 4);
     area[513] |= 2; /* XSTATE_BV[9] */

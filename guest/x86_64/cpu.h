@@ -69,9 +69,20 @@ struct features {
     u32 cpus;
     u64 xcr0; /* CPUID(0xD,0) EDX:EAX, 0 without XSAVE */
     bool x2apic, xsave, avx, avx2, fma, bmi1, pku, xsaveopt, xsavec, xgetbv1, xsaves, popcnt, ssse3;
+    bool avx512;                       /* F and BW, and all three components */
+    bool amx, amx_int8, amx_bf16, xfd; /* xfd: of the tile data */
     bool tcg_signature; /* QEMU TCG seen directly: no hypervisor of ours in between */
 };
 extern struct features features;
+
+/* CPUID(0xD,n): where component n >= 2 lies in the standard form; bytes is 0 if it is not offered.
+ */
+struct component {
+    u32 bytes, offset;
+    bool aligned; /* to 64 bytes in the compacted form */
+};
+#define COMPONENTS 19
+extern struct component components[COMPONENTS];
 
 extern u32 boot_cr0[MAX_CPUS], boot_cr4[MAX_CPUS]; /* as the boot protocol left them */
 

@@ -14,17 +14,6 @@ FUNCTION fp_fxrstor
     fxrstor64 (%rdi)
     ret
 
-    .macro YMM_ALL mnemonic, store
-    .set i, 0
-    .rept 16
-    .if \store
-    YMM_STORE %i
-    .else
-    YMM_LOAD %i
-    .endif
-    .set i, i + 1
-    .endr
-    .endm
     .altmacro
     .macro YMM_STORE n
     vmovdqu %ymm\n, \n * 32(%rdi)
@@ -32,39 +21,47 @@ FUNCTION fp_fxrstor
     .macro YMM_LOAD n
     vmovdqu \n * 32(%rdi), %ymm\n
     .endm
+    .macro ZMM_STORE n
+    vmovdqu64 %zmm\n, \n * 64(%rdi)
+    .endm
+    .macro ZMM_LOAD n
+    vmovdqu64 \n * 64(%rdi), %zmm\n
+    .endm
+    .macro K_STORE n
+    kmovq %k\n, \n * 8(%rdi)
+    .endm
+    .macro K_LOAD n
+    kmovq \n * 8(%rdi), %k\n
+    .endm
     .macro XMM_STORE n
     movups %xmm\n, \n * 16(%rdi)
     .endm
-
-FUNCTION fp_ymm_store
-    YMM_ALL vmovdqu, 1
-    ret
-
-FUNCTION fp_ymm_load
-    YMM_ALL vmovdqu, 0
-    ret
-
-FUNCTION fp_xmm_store
+    .macro EVERY name, insn, count
+FUNCTION \name
     .set i, 0
-    .rept 16
-    XMM_STORE %i
+    .rept \count
+    \insn %i
     .set i, i + 1
     .endr
     ret
+    .endm
+    EVERY fp_ymm_store, YMM_STORE, 16
+    EVERY fp_ymm_load, YMM_LOAD, 16
+    EVERY fp_zmm_store, ZMM_STORE, 32
+    EVERY fp_zmm_load, ZMM_LOAD, 32
+    EVERY fp_k_store, K_STORE, 8
+    EVERY fp_k_load, K_LOAD, 8
+    EVERY fp_xmm_store, XMM_STORE, 16
 
-FUNCTION fp_xsave
+/* fp_FORM(area, mask) */
+    .irp form, xsave, xsaveopt, xsavec, xsaves, xrstor, xrstors
+FUNCTION fp_\form
     mov %rsi, %rax
     mov %rsi, %rdx
     shr $32, %rdx
-    xsave64 (%rdi)
+    \form\()64 (%rdi)
     ret
-
-FUNCTION fp_xrstor
-    mov %rsi, %rax
-    mov %rsi, %rdx
-    shr $32, %rdx
-    xrstor64 (%rdi)
-    ret
+    .endr
 
 FUNCTION fp_xgetbv
     mov %edi, %ecx

@@ -9,28 +9,45 @@
 
 #include "guest/x86_64/cpu.h"
 
-#define XCR0_X87  BIT(0)
-#define XCR0_SSE  BIT(1)
-#define XCR0_AVX  BIT(2)
-#define XCR0_PKRU BIT(9)
+#define XCR0_X87      BIT(0)
+#define XCR0_SSE      BIT(1)
+#define XCR0_AVX      BIT(2)
+#define XCR0_AVX512   (BIT(5) | BIT(6) | BIT(7)) /* opmask, ZMM_Hi256, Hi16_ZMM */
+#define XCR0_PKRU     BIT(9)
+#define XCR0_AMX      (XCR0_TILECFG | XCR0_TILEDATA)
+#define XCR0_TILECFG  BIT(17)
+#define XCR0_TILEDATA BIT(18)
 
-#define FX_FCW    0
-#define FX_FSW    2
-#define FX_FTW    4
-#define FX_FOP    6
-#define FX_FIP    8
-#define FX_FDP    16
-#define FX_MXCSR  24
-#define FX_MASK   28
-#define FX_ST     32
-#define FX_XMM    160
-#define FX_BYTES  416 /* what FXSAVE64 writes */
-#define XSAVE_MAX 4096
+#define FX_FCW           0
+#define FX_FSW           2
+#define FX_FTW           4
+#define FX_FOP           6
+#define FX_FIP           8
+#define FX_FDP           16
+#define FX_MXCSR         24
+#define FX_MASK          28
+#define FX_ST            32
+#define FX_XMM           160
+#define FX_BYTES         416   /* what FXSAVE64 writes */
+#define XSAVE_MAX        12288 /* with AMX: 11008 */
+#define XSAVE_SMALL      3072  /* without AMX: 2696 */
+#define XSTATE_BV        512   /* byte offsets of the XSAVE header's fields */
+#define XCOMP_BV         520
+#define XSAVE_HEADER_END 576
+#define XCOMP_COMPACTED  BIT(63)
 
-/* Every register a guest has. ymm[i][0..15] equals XMMi in fx; without AVX ymm stays zero. */
+/* All an XSAVE form stores here but the tiles: those have scenarios of their own (tiles.h). */
+#define FP_NOT_TILES (~(u64)XCR0_AMX)
+
+/*
+ * Every register a guest has but the tiles. ymm[i][0..15] equals XMMi in fx, zmm[i][0..31] equals
+ * ymm[i]; what the CPU has not stays zero.
+ */
 struct fp_image {
     u8 fx[512];
     u8 ymm[16][32];
+    u8 zmm[32][64];
+    u64 k[8];
     u32 pkru;
     u32 reserved;
     u64 xcr0;
@@ -47,7 +64,22 @@ struct fp_dump {
 extern struct fp_dump fp_dumps[MAX_CPUS];
 
 /* Which instruction touches the state first when an image is read. */
-enum fp_first { FIRST_FXSAVE, FIRST_XSAVE, FIRST_VMOV, FIRST_MOVUPS, FIRST_XGETBV, FIRST_WAYS };
+enum fp_first {
+    FIRST_FXSAVE,
+    FIRST_XSAVE,
+    FIRST_VMOV,
+    FIRST_MOVUPS,
+    FIRST_XGETBV,
+    FIRST_ZMOV,
+    FIRST_KMOV,
+    FIRST_XSAVEC,
+    FIRST_XSAVEOPT,
+    FIRST_XSAVES,
+    FIRST_WAYS
+};
+
+/* Offset of component n >= 2 in an XSAVE area, of the form its header names. */
+u32 xsave_offset(const u8 *area, u32 n);
 
 /* Dump this vCPU's untouched registers, then enable all of XCR0 and CR4.PKE. Once per vCPU. */
 void fp_first(void);
@@ -77,8 +109,16 @@ void fp_fxrstor(const void *area);
 void fp_ymm_store(void *sixteen);
 void fp_ymm_load(const void *sixteen);
 void fp_xmm_store(void *sixteen_xmm);
+void fp_zmm_store(void *thirtytwo);
+void fp_zmm_load(const void *thirtytwo);
+void fp_k_store(void *eight);
+void fp_k_load(const void *eight);
 void fp_xsave(void *area, u64 mask);
+void fp_xsaveopt(void *area, u64 mask);
+void fp_xsavec(void *area, u64 mask);
+void fp_xsaves(void *area, u64 mask);
 void fp_xrstor(const void *area, u64 mask);
+void fp_xrstors(const void *area, u64 mask);
 u64 fp_xgetbv(u32 index);
 void fp_xsetbv(u64 value);
 u32 fp_rdpkru(void);

@@ -3,7 +3,7 @@
 
 struct fp_dump fp_dumps[MAX_CPUS];
 static struct fp_image read_back[MAX_CPUS];
-static ALIGNED(64) u8 xsave_area[MAX_CPUS][XSAVE_MAX];
+static ALIGNED(64) u8 xsave_area[MAX_CPUS][XSAVE_SMALL];
 
 u16 fx16(const u8 *fx, u32 at)
 {
@@ -79,6 +79,12 @@ void fp_pattern(struct fp_image *image, u64 seed)
         for (u32 i = 0; i < 16; i++)
             memcpy(image->ymm[i], fx + FX_XMM + 16 * i, 16);
     }
+    if (features.avx512) {
+        pattern_fill(image->zmm, sizeof(image->zmm), seed + 3);
+        pattern_fill(image->k, sizeof(image->k), seed + 4);
+        for (u32 i = 0; i < 16; i++)
+            memcpy(image->zmm[i], image->ymm[i], 32);
+    }
     if (features.pku)
         pattern_fill(&image->pkru, sizeof(image->pkru), seed + 2);
     image->xcr0 = features.xcr0;
@@ -91,6 +97,10 @@ void fp_load(struct fp_image *image)
     fp_fxrstor(image->fx);
     if (features.avx)
         fp_ymm_load(image->ymm);
+    if (features.avx512) {
+        fp_zmm_load(image->zmm);
+        fp_k_load(image->k);
+    }
     if (features.pku)
         fp_wrpkru(image->pkru);
     /* FIP, FDP and FOP: a CPU may keep them only while an exception is pending, QEMU drops them. */
@@ -99,49 +109,101 @@ void fp_load(struct fp_image *image)
     memcpy(image->fx + FX_FIP, back->fx + FX_FIP, 16);
 }
 
-/* The parts of an XSAVE area in standard form, component offsets by CPUID(0xD,i).EBX. */
+u32 xsave_offset(const u8 *area, u32 n)
+{
+    u64 xcomp;
+    u32 at = XSAVE_HEADER_END;
+
+    memcpy(&xcomp, area + XCOMP_BV, 8);
+    if (!(xcomp & XCOMP_COMPACTED))
+        return components[n].offset;
+    for (u32 i = 2; i < n; i++)
+        if (xcomp & BIT(i))
+            at = (components[i].aligned ? ALIGN_UP(at, 64u) : at) + components[i].bytes;
+    return components[n].aligned ? ALIGN_UP(at, 64u) : at;
+}
+
+/* The parts of an XSAVE area, which was zeroes: what is in INIT may have been left out. */
 static void image_of_xsave(struct fp_image *image, const u8 *area)
 {
+    const u8 *uppers = area + xsave_offset(area, 2);
+
     memcpy(image->fx, area, FX_BYTES);
     if (features.avx)
         for (u32 i = 0; i < 16; i++) {
             memcpy(image->ymm[i], area + FX_XMM + 16 * i, 16);
-            memcpy(image->ymm[i] + 16, area + cpuid(0xd, 2).ebx + 16 * i, 16);
+            memcpy(image->ymm[i] + 16, uppers + 16 * i, 16);
         }
+    if (features.avx512) {
+        memcpy(image->k, area + xsave_offset(area, 5), sizeof(image->k));
+        uppers = area + xsave_offset(area, 6);
+        for (u32 i = 0; i < 16; i++) {
+            memcpy(image->zmm[i], image->ymm[i], 32);
+            memcpy(image->zmm[i] + 32, uppers + 32 * i, 32);
+        }
+        memcpy(image->zmm[16], area + xsave_offset(area, 7), 16 * 64);
+    }
     if (features.pku && (features.xcr0 & XCR0_PKRU))
-        memcpy(&image->pkru, area + cpuid(0xd, 9).ebx, 4);
+        memcpy(&image->pkru, area + xsave_offset(area, 9), 4);
 }
 
-void fp_read(struct fp_image *image, enum fp_first first)
+/* The XSAVE form that is this way of reading, or NULL. */
+static void (*xsave_form(enum fp_first first))(void *, u64)
 {
-    u32 id = this_cpu()->id;
+    if (first == FIRST_XSAVE && features.xsave)
+        return fp_xsave;
+    if (first == FIRST_XSAVEC && features.xsavec)
+        return fp_xsavec;
+    if (first == FIRST_XSAVEOPT && features.xsaveopt)
+        return fp_xsaveopt;
+    if (first == FIRST_XSAVES && features.xsaves)
+        return fp_xsaves;
+    return NULL;
+}
 
-    memset(image, 0, sizeof(*image));
-    memset(xsave_area[id], 0, XSAVE_MAX);
-    if (first == FIRST_XSAVE && features.xsave) {
-        /* FCW and MXCSR are written even for INIT components, and XSTATE_BV's zero bits mean
-         * zeroes. */
-        fp_xsave(xsave_area[id], ~0ull);
-        image_of_xsave(image, xsave_area[id]);
-        image->xcr0 = fp_xgetbv(0);
-        return;
-    }
+static void read_registers(struct fp_image *image, enum fp_first first, u8 *area)
+{
     if (first == FIRST_XGETBV && features.xsave)
         image->xcr0 = fp_xgetbv(0);
+    if (first == FIRST_KMOV && features.avx512)
+        fp_k_store(image->k);
     if (first == FIRST_MOVUPS)
-        fp_xmm_store(xsave_area[id]);
+        fp_xmm_store(area);
+    if (first == FIRST_ZMOV && features.avx512)
+        fp_zmm_store(image->zmm);
     if (first == FIRST_VMOV && features.avx)
         fp_ymm_store(image->ymm);
     fp_fxsave(image->fx);
     /* The other way of reading XMM must agree; a difference shows as an impossible image. */
-    if (first == FIRST_MOVUPS && memcmp(xsave_area[id], image->fx + FX_XMM, 256))
-        memcpy(image->fx + FX_XMM, xsave_area[id], 256);
+    if (first == FIRST_MOVUPS && memcmp(area, image->fx + FX_XMM, 256))
+        memcpy(image->fx + FX_XMM, area, 256);
     if (features.avx && first != FIRST_VMOV)
         fp_ymm_store(image->ymm);
+    if (features.avx512 && first != FIRST_ZMOV)
+        fp_zmm_store(image->zmm);
+    if (features.avx512 && first != FIRST_KMOV)
+        fp_k_store(image->k);
     if (features.pku)
         image->pkru = fp_rdpkru();
     if (features.xsave)
         image->xcr0 = fp_xgetbv(0);
+}
+
+void fp_read(struct fp_image *image, enum fp_first first)
+{
+    u8 *area = xsave_area[this_cpu()->id];
+    void (*form)(void *, u64) = xsave_form(first);
+
+    memset(image, 0, sizeof(*image));
+    memset(area, 0, XSAVE_SMALL);
+    if (!form) {
+        read_registers(image, first, area);
+        return;
+    }
+    /* FCW and MXCSR are written even for INIT components, and XSTATE_BV's zero bits mean zeroes. */
+    form(area, FP_NOT_TILES);
+    image_of_xsave(image, area);
+    image->xcr0 = fp_xgetbv(0);
 }
 
 bool fp_holds(const struct fp_image *want, enum fp_first first, const char *what)
@@ -156,6 +218,8 @@ bool fp_holds(const struct fp_image *want, enum fp_first first, const char *what
     if (cpu->id == 0 && said++ < 8) {
         pattern_diag(what, got->fx, want->fx, FX_BYTES);
         pattern_diag(what, got->ymm, want->ymm, sizeof(got->ymm));
+        pattern_diag(what, got->zmm, want->zmm, sizeof(got->zmm));
+        pattern_diag(what, got->k, want->k, sizeof(got->k));
         if (got->pkru != want->pkru || got->xcr0 != want->xcr0)
             diag("%s: PKRU 0x%x want 0x%x, XCR0 0x%lx want 0x%lx", what, got->pkru, want->pkru,
                  (unsigned long)got->xcr0, (unsigned long)want->xcr0);

@@ -17,7 +17,7 @@ static void mutate(struct fp_image *want, u64 turn)
     u64 seed = turn * 0x10001 + want->pkru;
     u64 value = pattern_next(&seed);
 
-    switch (turn % 5) {
+    switch (turn % 7) {
     case 0: {
         u16 fcw = (u16)((value & 0x0f00) | 0x7f);
         fp_fldcw(&fcw);
@@ -34,6 +34,7 @@ static void mutate(struct fp_image *want, u64 turn)
         insn_pxor_xmm3(NULL);
         memset(want->fx + FX_XMM + 3 * 16, 0, 16);
         memset(want->ymm[3], 0, 16);
+        memset(want->zmm[3], 0, features.avx512 ? 16 : 0);
         break;
     case 3: /* a VEX.128 write zeroes it */
         if (!features.avx)
@@ -41,6 +42,19 @@ static void mutate(struct fp_image *want, u64 turn)
         insn_vpxor_xmm5(NULL);
         memset(want->fx + FX_XMM + 5 * 16, 0, 16);
         memset(want->ymm[5], 0, 32);
+        memset(want->zmm[5], 0, 64);
+        break;
+    case 4: /* ZMM16 to ZMM31 have no part that another component holds */
+        if (!features.avx512)
+            break;
+        insn_vpxord_zmm20(NULL);
+        memset(want->zmm[20], 0, 64);
+        break;
+    case 5:
+        if (!features.avx512)
+            break;
+        insn_kxnorw_k3(NULL);
+        want->k[3] = 0xffff;
         break;
     default:
         if (!features.pku)
@@ -179,6 +193,7 @@ void scenario_hold(void)
             diag("vCPU %u: %lu mismatches, the last:", id, (unsigned long)holds[id].errors);
             pattern_diag("fx", holds[id].bad.fx, holds[id].want.fx, FX_BYTES);
             pattern_diag("ymm", holds[id].bad.ymm, holds[id].want.ymm, sizeof(holds[id].want.ymm));
+            pattern_diag("zmm", holds[id].bad.zmm, holds[id].want.zmm, sizeof(holds[id].want.zmm));
         }
     }
 }

@@ -15,12 +15,20 @@ static bool own_lazy_switch(struct trap_frame *frame)
     faults++;
     if (owner == current)
         return true;
-    if (features.avx)
+    if (features.avx512) {
+        fp_zmm_store(contexts[owner].zmm);
+        fp_k_store(contexts[owner].k);
+    } else if (features.avx) {
         fp_ymm_store(contexts[owner].ymm);
+    }
     fp_fxsave(contexts[owner].fx);
     fp_fxrstor(contexts[current].fx);
-    if (features.avx)
+    if (features.avx512) {
+        fp_zmm_load(contexts[current].zmm);
+        fp_k_load(contexts[current].k);
+    } else if (features.avx) {
         fp_ymm_load(contexts[current].ymm);
+    }
     owner = current;
     return true;
 }

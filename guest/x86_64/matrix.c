@@ -148,7 +148,7 @@ void scratch_prepare(void)
     fp_fxsave(scratch.area);
     memset(scratch.area + 512, 0, sizeof(scratch.area) - 512);
     if (features.xsave)
-        fp_xsave(scratch.area, ~0ull);
+        fp_xsave(scratch.area, FP_NOT_TILES);
     scratch.value = features.xcr0;
     scratch.index = 0;
 }

@@ -1,14 +1,16 @@
 /* The platform of an x86-64 VM: 16550, hypercalls, the way to end, what CPUID offers, the PVH start
  * info. */
-#include "guest/x86_64/cpu.h"
+#include "guest/x86_64/fp.h"
 
-#define UART      0x3f8
-#define UART_LSR  (UART + 5)
-#define LSR_THRE  0x20
-#define EXIT_PORT 0xf4
-#define EXIT_PASS 0x10
-#define EXIT_FAIL 0x11
-#define PVH_MAGIC 0x336ec578
+#define UART       0x3f8
+#define UART_LSR   (UART + 5)
+#define LSR_THRE   0x20
+#define LSR_TEMT   0x40
+#define EXIT_PORT  0xf4
+#define EXIT_PASS  0x10
+#define EXIT_FAIL  0x11
+#define BOCHS_PORT 0x8900
+#define PVH_MAGIC  0x336ec578
 
 extern u64 boot_start_info;
 
@@ -110,7 +112,11 @@ void arch_power_off(u32 status)
 {
     if (on_fermata)
         hypercall(FERMATA_HC_POWER_OFF, status);
+    while (!(in8(UART_LSR) & LSR_TEMT)) /* the last words are still on their way */
+        cpu_pause();
     out8(EXIT_PORT, status ? EXIT_FAIL : EXIT_PASS);
+    for (const char *c = "Shutdown"; *c; c++) /* bare Bochs; nobody else listens there */
+        out8(BOCHS_PORT, (u8)*c);
     for (;;)
         __asm__ volatile("cli; hlt");
 }
@@ -143,15 +149,40 @@ void yield(void)
         hypercall(FERMATA_HC_YIELD, 0);
 }
 
+struct component components[COMPONENTS];
+
 static void features_of_xsave(void)
 {
     struct cpuid d0 = cpuid(0xd, 0), d1 = cpuid(0xd, 1);
 
     features.xcr0 = (u64)d0.edx << 32 | d0.eax;
+    if (d0.ecx > XSAVE_MAX) /* components from the future: not enabled */
+        features.xcr0 &= BIT(COMPONENTS) - 1;
     features.xsaveopt = d1.eax & BIT(0);
     features.xsavec = d1.eax & BIT(1);
     features.xgetbv1 = d1.eax & BIT(2);
     features.xsaves = d1.eax & BIT(3);
+    for (u32 i = 2; i < COMPONENTS; i++) {
+        struct cpuid d = cpuid(0xd, i);
+        if (features.xcr0 & BIT(i))
+            components[i] = (struct component){d.eax, d.ebx, d.ecx & BIT(1)};
+        if (i == 18)
+            features.xfd = (d1.eax & BIT(4)) && (d.ecx & BIT(2));
+    }
+}
+
+/* What rests on XSAVE. one, seven: CPUID leaves 1 and 7. */
+static void features_of_vectors(struct cpuid one, struct cpuid seven)
+{
+    features.avx = (one.ecx & BIT(28)) && (features.xcr0 & XCR0_AVX);
+    features.avx2 = features.avx && (seven.ebx & BIT(5));
+    features.fma = features.avx && (one.ecx & BIT(12));
+    features.avx512 = features.avx && (seven.ebx & BIT(16)) && (seven.ebx & BIT(30)) &&
+                      (features.xcr0 & XCR0_AVX512) == XCR0_AVX512;
+    features.amx = (seven.edx & BIT(24)) && (features.xcr0 & XCR0_AMX) == XCR0_AMX;
+    features.amx_int8 = features.amx && (seven.edx & BIT(25));
+    features.amx_bf16 = features.amx && (seven.edx & BIT(22));
+    features.xfd &= features.amx;
 }
 
 void features_init(void)
@@ -179,9 +210,7 @@ void features_init(void)
     if (!features.xsave)
         return;
     features_of_xsave();
-    features.avx = (one.ecx & BIT(28)) && (features.xcr0 & 4);
-    features.avx2 = features.avx && (seven.ebx & BIT(5));
-    features.fma = features.avx && (one.ecx & BIT(12));
+    features_of_vectors(one, seven);
 }
 
 void platform_init(void)
@@ -191,8 +220,12 @@ void platform_init(void)
 
     if (found && info->cmdline)
         cmdline_set((const char *)info->cmdline);
-    diag("x86-64 guest on %s, %u vCPU(s), XCR0 up to 0x%lx%s%s%s",
+    if (cmdline_has("nopku"))
+        features.pku = false;
+    diag("x86-64 guest on %s, %u vCPU(s), XCR0 up to 0x%lx%s%s%s%s%s%s",
          on_fermata ? "Fermata" : "bare hardware", features.cpus, (unsigned long)features.xcr0,
-         features.avx2 ? ", AVX2" : "", features.fma ? ", FMA" : "", features.pku ? ", PKU" : "");
+         features.avx2 ? ", AVX2" : "", features.fma ? ", FMA" : "", features.pku ? ", PKU" : "",
+         features.avx512 ? ", AVX-512" : "", features.amx ? ", AMX" : "",
+         features.xfd ? ", XFD" : "");
     ok(found, "PVH start info");
 }

@@ -53,6 +53,10 @@ static void reset_one(u32 id)
     if (features.avx)
         ok(all_zero(&dump->image.ymm[0][0], sizeof(dump->image.ymm)),
            "vCPU %u: YMM0 to YMM15 are 0", id);
+    if (features.avx512)
+        ok(all_zero(&dump->image.zmm[0][0], sizeof(dump->image.zmm)) &&
+               all_zero((const u8 *)dump->image.k, sizeof(dump->image.k)),
+           "vCPU %u: ZMM0 to ZMM31 and k0 to k7 are 0", id);
     /* All other components of the standard form: zeroes were stored, or nothing (INIT). */
     ok(all_zero(dump->xsave + 576, XSAVE_MAX - 576), "vCPU %u: every extended component is in INIT",
        id);

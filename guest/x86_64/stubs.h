@@ -55,6 +55,8 @@ STUB(vaddps);
 STUB(vpxor_xmm5);
 STUB(vzeroupper);
 STUB(vldmxcsr);
+STUB(vpxord_zmm20);
+STUB(kxnorw_k3);
 STUB(andn);
 STUB_AT(xsave);
 STUB_AT(xsaveopt);
