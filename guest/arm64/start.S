@@ -42,7 +42,34 @@ primary_entry:
         mov     x21, #0                 /* index of this vCPU */
         bl      mmu_on
 
-        adrp    x0, __bss_start
+        /*
+         * The words that hold addresses, as ELF's RELR: an even entry is the offset of such a word,
+         * an odd one has a bit for each of the 63 words that follow; 0 ends it. It lies where .bss
+         * will be.
+         */
+        adrp    x0, _start
+        adrp    x1, __image_file_end
+        add     x1, x1, :lo12:__image_file_end
+1:      ldr     x2, [x1], #8
+        cbz     x2, 5f
+        tbnz    x2, #0, 2f
+        add     x3, x0, x2
+        ldr     x4, [x3]
+        add     x4, x4, x0
+        str     x4, [x3], #8
+        b       1b
+2:      mov     x5, x3
+        add     x3, x3, #63 * 8
+3:      lsr     x2, x2, #1
+        cbz     x2, 1b
+        tbz     x2, #0, 4f
+        ldr     x4, [x5]
+        add     x4, x4, x0
+        str     x4, [x5]
+4:      add     x5, x5, #8
+        b       3b
+
+5:      adrp    x0, __bss_start
         add     x0, x0, :lo12:__bss_start
         adrp    x1, __bss_end
         add     x1, x1, :lo12:__bss_end
@@ -51,23 +78,7 @@ primary_entry:
         stp     xzr, xzr, [x0], #16
         b       1b
 
-        /* R_AARCH64_RELATIVE (0x403) is all a static PIE has; another kind stops here. */
-2:      adrp    x0, _start
-        adrp    x1, __rela_start
-        add     x1, x1, :lo12:__rela_start
-        adrp    x2, __rela_end
-        add     x2, x2, :lo12:__rela_end
-3:      cmp     x1, x2
-        b.hs    5f
-        ldp     x3, x4, [x1], #16
-        ldr     x5, [x1], #8
-        cmp     x4, #0x403
-4:      b.ne    4b
-        add     x5, x5, x0
-        str     x5, [x0, x3]
-        b       3b
-
-5:      bl      own_stack
+2:      bl      own_stack
         mov     x0, x20
         bl      guest_main
         b       .
