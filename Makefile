@@ -100,8 +100,8 @@ GUEST_arm64 := $(B)/guest.Image
 GUEST := $(GUEST_$(ARCH))
 BARE_x86_64 := $(B)/bare.efi
 BARE := $(if $(filter coverage,$(BUILD)),,$(BARE_$(ARCH)))
-# Built into the image without its debug information, which is larger than it is.
-BLOB := $(if $(filter x86_64,$(ARCH)),$(B)/guest.stripped,$(GUEST))
+# Built into the image packed, and without its debug information, which is larger than it is.
+BLOB := $(B)/guest.packed
 
 # Set-up first, then the build proper as a second make: -j must not run them side by side.
 all: setup-build
@@ -143,6 +143,8 @@ $(B)/guest.stripped: $(B)/guest.elf
 	$(Q)$(OBJCOPY) --strip-all $< $@
 $(B)/guest.Image: $(B)/guest.elf tools/flat_image.py
 	$(Q)python3 tools/flat_image.py $(OBJCOPY) $< $@
+$(BLOB): $(if $(filter x86_64,$(ARCH)),$(B)/guest.stripped,$(GUEST)) tools/pack.py
+	$(Q)python3 tools/pack.py $< $@
 
 # -z text and --no-undefined: nothing to be patched in code, nothing left open. What start-up relocates is
 # checked after the link (tools/check_image.py).

@@ -11,7 +11,7 @@
 /* Laid out by boot/<arch>/efi.lds. */
 extern const char __image_start[], __image_end[];
 
-/* The built-in guest (builtin_guest.S); config.h has the configuration that runs it. */
+/* The built-in guest (builtin_guest.S), packed (unpack.h); config.h has the configuration that runs it. */
 extern const u8 builtin_guest[], builtin_guest_end[];
 
 /* ---- start.S, reloc.c ---- */

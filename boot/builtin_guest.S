@@ -1,4 +1,4 @@
-/* The guest that is run where there is no \fermata.conf, or where it says `kernel = builtin`. */
+/* The guest that is run where there is no \fermata.conf, or where it says `kernel = builtin`: packed (unpack.h). */
     .section .builtin_guest, "a", %progbits
     .balign 64
     .globl builtin_guest

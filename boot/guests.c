@@ -1,5 +1,6 @@
 /* The kernels that the config names, into memory. */
 #include "boot/boot.h"
+#include "boot/unpack.h"
 #include "hv/console.h"
 
 #define KERNEL_MAX MiB(64)
@@ -40,7 +41,24 @@ static void read_kernel(const struct volume *volume, struct boot_vm *vm)
         vm->image = (u64)data;
 }
 
-/* A file that several VMs name is in memory once. */
+static void unpack_builtin(struct boot_vm *vm)
+{
+    size_t packed = (size_t)(builtin_guest_end - builtin_guest);
+    u64 bytes = unpack_bytes(builtin_guest, packed);
+    u8 *image = boot_alloc(bytes);
+
+    if (!image) {
+        refuse(vm, "the built-in guest finds no memory; give the machine more");
+    } else if (!unpack(builtin_guest, packed, image)) {
+        refuse(vm, "the built-in guest is damaged; copy the EFI image again");
+        boot_free(image, bytes);
+    } else {
+        vm->image = (u64)image;
+        vm->image_bytes = bytes;
+    }
+}
+
+/* A kernel that several VMs name is in memory once. */
 static bool share_kernel(const struct boot_config *config, struct boot_vm *vm)
 {
     for (const struct boot_vm *other = config->vms; other < vm; other++) {
@@ -56,12 +74,12 @@ static bool share_kernel(const struct boot_config *config, struct boot_vm *vm)
 /* Whether it is a kernel at all is for vm_create() to say: it looks at the image itself. */
 static void load(const struct volume *volume, const struct boot_config *config, struct boot_vm *vm)
 {
-    if (!strcmp(vm->kernel, "builtin")) {
-        vm->image = (u64)builtin_guest;
-        vm->image_bytes = (u64)(builtin_guest_end - builtin_guest);
-    } else if (!share_kernel(config, vm)) {
+    if (share_kernel(config, vm))
+        return;
+    if (!strcmp(vm->kernel, "builtin"))
+        unpack_builtin(vm);
+    else
         read_kernel(volume, vm);
-    }
 }
 
 void guests_load(const struct volume *volume, struct boot_config *config)

@@ -4,6 +4,7 @@
  * here.
  *
  * links: tests/host/fake/fake_efi.c boot/efi_main.c boot/firmware.c boot/volume.c boot/guests.c
+ * links: boot/unpack.c
  * links: boot/leave.c boot/machine.c boot/memory_map.c boot/config.c boot/config_value.c
  * links: boot/builtin_conf.c hv/format.c
  */
@@ -48,7 +49,10 @@ static void without_config(void **state)
     assert_true(fw.watchdog_off);
     assert_int_equal(fw.opened, fw.closed);
     assert_true(fake_entered->config.nvms >= 2);
-    assert_int_equal(fake_entered->config.vms[0].image, (u64)builtin_guest);
+    const struct boot_vm *vms = fake_entered->config.vms;
+    assert_int_equal(vms[0].image_bytes, 14);
+    assert_memory_equal((const char *)vms[0].image, "built-in guest", 14);
+    assert_int_equal(vms[1].image, vms[0].image); /* unpacked once */
     assert_int_equal(fake_entered->uart.base, 0x3f8);
     assert_int_equal(fake_entered->nregions, 3);
     assert_string_equal(fw.console,
@@ -96,7 +100,7 @@ static void short_reads(void **state)
     assert_string_equal(vm[1].error,
                         "kernel '\\gone' is not on the volume; copy it there or correct the path");
     assert_string_equal((const char *)vm[2].image, fw.kernel);
-    assert_int_equal(vm[3].image, (u64)builtin_guest);
+    assert_memory_equal((const char *)vm[3].image, "built-in guest", 14);
 }
 
 static void broken_kernels(void **state)

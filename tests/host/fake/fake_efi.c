@@ -14,7 +14,12 @@
 /* ---- What the rest of the image provides ---- */
 
 const char __image_start[64], __image_end[1];
-const u8 builtin_guest[16] = "builtin guest", builtin_guest_end[1];
+/* 14 bytes, packed as literals; in assembly, for the end must follow. */
+__asm__(".pushsection .rodata\n"
+        ".globl builtin_guest, builtin_guest_end\n"
+        "builtin_guest: .byte 14, 0, 0, 0, 0xe0\n"
+        ".ascii \"built-in guest\"\n"
+        "builtin_guest_end: .popsection\n");
 
 struct fake_efi fw;
 
