@@ -18,7 +18,8 @@
 /*
  * The two forms of every access. `reg` is a name or an S3_* encoding. They keep their order among
  * themselves; where memory must wait for a register, isb() or dsb() stands between. isb_registers()
- * is for what only registers wait for. A model of the CPU has its own (tests/model/arm64/machine.h).
+ * is for what only registers wait for. A model of the CPU has its own
+ * (tests/model/arm64/machine.h).
  */
 #ifndef FERMATA_MODEL
 #define sysreg_read(reg)                                                                           \

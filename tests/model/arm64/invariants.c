@@ -1,0 +1,82 @@
+/* See world.h: the invariants of hv/fp.h and ARCHITECTURE, by looking at the CPUs. */
+#include "world.h"
+#include "arch/arch.h"
+#include "features.h"
+
+/* The units whose gate is open on a CPU, by its CPTR_EL2 and not by what the hypervisor notes. */
+static fp_units open_units(struct cpu *cpu)
+{
+    u8 el = cpu->el;
+    fp_units units = 0;
+
+    cpu->el = 1;
+    if (!cptr_disables(cpu, FPEN_SHIFT, TFP_BIT))
+        units |= FP_UNIT_FPSIMD;
+    if (cpu->has.vls && !cptr_disables(cpu, ZEN_SHIFT, TZ_BIT))
+        units |= FP_UNIT_SVE;
+    if (cpu->has.svls && !cptr_disables(cpu, SMEN_SHIFT, TSM_BIT))
+        units |= 4;
+    cpu->el = el;
+    return units;
+}
+
+static bool uppers_are_zero(const struct cpu *cpu)
+{
+    for (u32 n = 0; n < 32; n++)
+        if (!model_zero(cpu->z[n] + 16, CPU_VL_MAX - 16))
+            return false;
+    return model_zero(cpu->p, sizeof(cpu->p)) && model_zero(cpu->ffr, sizeof(cpu->ffr));
+}
+
+static bool is_init(const struct cpu *cpu)
+{
+    return model_zero(cpu->z, sizeof(cpu->z)) && uppers_are_zero(cpu) && cpu->fpcr == 0 &&
+           cpu->fpsr == 0 && (!cpu->has.fpmr || cpu->fpmr == 0) && !cpu->za_on;
+}
+
+static void check_cpu(u32 i)
+{
+    struct pcpu *p = &pcpus[i];
+    struct cpu *cpu = &model_cpus[i];
+    fp_units open;
+
+    cpu_synchronize(cpu); /* ERET would */
+    open = open_units(cpu);
+    REQUIRE(!p->fp_owner || p->fp_owner->fp.cpu == i, "I1: CPU %u's owner is elsewhere", i);
+    REQUIRE(!open || (p->current && p->fp_owner == p->current), "I2: CPU %u is open (0x%x)", i,
+            open);
+    REQUIRE(!p->fp_owner || !(open & ~p->fp_owner->fp.live), "I2: more is open than live");
+    REQUIRE(p->fp_owner || is_init(cpu), "I4: CPU %u belongs to no one and is not in INIT", i);
+    REQUIRE((open & 4) || !cpu->za_on, "I6: ZA is on behind a closed gate");
+    REQUIRE(open != FP_UNIT_FPSIMD || cpu->sm || uppers_are_zero(cpu),
+            "I6: FPSIMD is open alone over live Z");
+    REQUIRE(!(open & 4) || (open & FP_UNIT_FPSIMD), "I6: SME is open without unit 1");
+    if (p->current) {
+        struct guest *g = container_of(p->current, struct guest, v);
+        REQUIRE(cpu->sm == g->ref->sm, "I6: PSTATE.SM is %u, the guest's own %u", cpu->sm,
+                g->ref->sm);
+    } else {
+        REQUIRE(!cpu->sm || !p->fp_owner, "I6: streaming without anyone");
+    }
+}
+
+static void check_guest(u32 i)
+{
+    const struct fp_ctx *fp = &world.guests[i].v.fp;
+    const struct vcpu *v = &world.guests[i].v;
+
+    REQUIRE((fp->cpu == FP_NOWHERE) == (fp->live == 0), "guest %u: live, and nowhere", i);
+    REQUIRE(fp->cpu == FP_NOWHERE || pcpus[fp->cpu].fp_owner == v, "I1: guest %u", i);
+    REQUIRE(!fp->live || fp->area.bytes >= arch_fp_bytes(fp, fp->live), "I3: guest %u", i);
+    REQUIRE(!(fp->live & ~fp->offered), "guest %u: what is live was not offered", i);
+    REQUIRE((fp->area.base == NULL) == (fp->area.bytes == 0), "guest %u: area", i);
+    REQUIRE(v->vm->fp_quota.used <= MiB(1), "guest %u: quota", i);
+}
+
+void world_check(void)
+{
+    for (u32 i = 0; i < world.cpus; i++)
+        check_cpu(i);
+    for (u32 i = 0; i < WORLD_GUESTS; i++)
+        check_guest(i);
+}
