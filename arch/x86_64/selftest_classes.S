@@ -1,6 +1,6 @@
 /*
- * One instruction of each class the gate must stop, as guest code for the self-test (svm_selftest.c
- * runs it under SVM): the instruction, then VMMCALL. RDI is a 64-byte aligned buffer of 1 KiB that
+ * One instruction of each class the gate must stop, as guest code for the self-test (selftest_gate.c):
+ * the instruction, then VMMCALL, which exits with SVM and is #UD with VMX. RDI is a 64-byte aligned buffer of 1 KiB that
  * holds a valid XSAVE image, RAX and RDX are 0 unless the test says otherwise.
  */
     .text
@@ -47,7 +47,14 @@ selftest_\name:
     class   wrmsr, wrmsr
     class   rdtscp, rdtscp
     class   monitor, monitor
+    class   mwait, mwait
     class   io, in $0x80, %al
+    class   cr8, mov %cr8, %rax
+    class   dr, mov %dr0, %rax
+    class   hlt, hlt
+    class   vmcall, vmcall
+    class   vmxoff, vmxoff
+    class   rdpmc, rdpmc
 
 /* Spins until the timer takes the CPU away, which it must although the guest's IF is 0; bounded. */
     .globl  selftest_spin

@@ -287,6 +287,7 @@ const struct virt_ops svm_ops = {
     .stage2_leaf = PTE_P | PTE_W | PTE_U | PTE_PS,
     .cpu_init = cpu_init,
     .selftest = svm_selftest,
+    .probe = svm_probe,
     .vm_init = stage2_init,
     .vm_free = stage2_free,
     .vcpu_init = vcpu_init,

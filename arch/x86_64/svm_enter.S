@@ -12,7 +12,8 @@
  * guest's (exceptions.c). IF is 1 for VMRUN, because with V_INTR_MASKING it is the hypervisor's
  * IF that decides whether a physical interrupt ends the guest's run.
  */
-#define REG(n)  (8 * n)(%rdi)
+#include "gpr.inc"
+
 #define VMCB_PA 136
 
     .macro enter_guest              /* RDI: struct arch_vcpu */
@@ -20,19 +21,7 @@
     sti
     mov     VMCB_PA(%rdi), %rax
     vmload  %rax
-    mov     REG(1), %rcx
-    mov     REG(2), %rdx
-    mov     REG(3), %rbx
-    mov     REG(5), %rbp
-    mov     REG(6), %rsi
-    mov     REG(8), %r8
-    mov     REG(9), %r9
-    mov     REG(10), %r10
-    mov     REG(11), %r11
-    mov     REG(12), %r12
-    mov     REG(13), %r13
-    mov     REG(14), %r14
-    mov     REG(15), %r15
+    gprs_load
     mov     REG(7), %rdi
     vmrun   %rax
     .endm
@@ -42,19 +31,7 @@
     mov     %rdi, %rax              /* the guest's */
     mov     (%rsp), %rdi
     mov     %rax, REG(7)
-    mov     %rcx, REG(1)
-    mov     %rdx, REG(2)
-    mov     %rbx, REG(3)
-    mov     %rbp, REG(5)
-    mov     %rsi, REG(6)
-    mov     %r8, REG(8)
-    mov     %r9, REG(9)
-    mov     %r10, REG(10)
-    mov     %r11, REG(11)
-    mov     %r12, REG(12)
-    mov     %r13, REG(13)
-    mov     %r14, REG(14)
-    mov     %r15, REG(15)
+    gprs_save
     mov     8(%rsp), %rax
     vmload  %rax                    /* TR is ours again: now an NMI may come */
     cli

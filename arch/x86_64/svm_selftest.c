@@ -1,8 +1,7 @@
 /*
- * Does the gate hold? One instruction of each class (selftest_classes.S) is run as an SVM guest,
- * first with the gate closed, where it must exit at itself, then again with the gate open, where it
- * must complete. The guest is the hypervisor's own address space without nested paging, and every
- * exception is intercepted, so whatever happens comes back as an exit code.
+ * SVM's half of selftest_gate.c: a guest for one instruction, and the intercepts. The guest is the
+ * hypervisor's own address space without nested paging, and every exception is intercepted, so
+ * whatever happens comes back as an exit code.
  */
 #include "selftest.h"
 #include "cpu.h"
@@ -13,92 +12,36 @@
 #include "hv/console.h"
 #include "hv/pages.h"
 
-#define NM          SVM_EXIT_EXCEPTION_NM
-#define UD          SVM_EXIT_EXCEPTION_UD
-#define GP          (SVM_EXIT_EXCEPTION + VECTOR_GP)
+#define NM          PROBE_EXCEPTION(VECTOR_NM)
+#define UD          PROBE_EXCEPTION(VECTOR_UD)
+#define GP          PROBE_EXCEPTION(VECTOR_GP)
+#define DONE        PROBE_DONE
 #define TIMER_US    20u
 #define SPINS       1000000u    /* by far more than TIMER_US */
 #define UNKNOWN_MSR 0x4b564dffu /* in no vendor's range */
 
-/* What it means if the closed gate lets a class through. */
-enum escape {
-    ESCAPE_EAGER, /* no lazy switching here */
-    ESCAPE_EMMS,  /* eager for contexts whose x87 tags are set, which is all EMMS can change */
-    ESCAPE_STOP,  /* nothing can replace it */
-    ESCAPE_NOTE,  /* handled anyway */
-};
+SELFTEST_CODE(xsave);
+SELFTEST_CODE(xsetbv);
+SELFTEST_CODE(read_cr0);
+SELFTEST_CODE(smsw);
+SELFTEST_CODE(read_cr4);
+SELFTEST_CODE(write_cr0);
+SELFTEST_CODE(clts);
+SELFTEST_CODE(lmsw);
+SELFTEST_CODE(write_cr4);
+SELFTEST_CODE(cpuid);
+SELFTEST_CODE(rdmsr);
+SELFTEST_CODE(wrmsr);
+SELFTEST_CODE(spin);
+SELFTEST_CODE(task);
+SELFTEST_CODE(task_target);
+SELFTEST_CODE(rdtscp);
+SELFTEST_CODE(io);
 
-/* What a class needs of the CPU. */
-enum need { NEED_NOTHING, NEED_XSAVE, NEED_XSAVEOPT, NEED_XGETBV1, NEED_AVX };
-
-struct class
-{
-    const char *name;
-    const u8 *code;
-    u32 closed; /* exit code expected with the gate closed */
-    u32 also;   /* or this one; 0: none */
-    u32 open;   /* with the gate open */
-    u32 rcx;
-    u8 need;
-    u8 escape;
-};
-
-#define CODE(name) extern const u8 selftest_##name[]
-CODE(x87);
-CODE(fnstcw);
-CODE(fwait);
-CODE(mmx);
-CODE(emms);
-CODE(sse);
-CODE(sse_int);
-CODE(ldmxcsr);
-CODE(fxsave);
-CODE(fxrstor);
-CODE(avx);
-CODE(xsave);
-CODE(xsaveopt);
-CODE(xrstor);
-CODE(xgetbv);
-CODE(xgetbv1);
-CODE(xsetbv);
-CODE(read_cr0);
-CODE(smsw);
-CODE(read_cr4);
-CODE(write_cr0);
-CODE(clts);
-CODE(lmsw);
-CODE(write_cr4);
-CODE(cpuid);
-CODE(rdmsr);
-CODE(wrmsr);
-CODE(spin);
-CODE(task);
-CODE(task_target);
-CODE(rdtscp);
-CODE(io);
-
-#define DONE SVM_EXIT_VMMCALL
-
-static const struct class classes[] = {
-    {"x87", selftest_x87, NM, 0, DONE, 0, NEED_NOTHING, ESCAPE_EAGER},
-    {"fnstcw", selftest_fnstcw, NM, 0, DONE, 0, NEED_NOTHING, ESCAPE_EAGER},
-    {"fwait", selftest_fwait, NM, 0, DONE, 0, NEED_NOTHING, ESCAPE_EAGER},
-    {"mmx", selftest_mmx, NM, 0, DONE, 0, NEED_NOTHING, ESCAPE_EAGER},
-    {"emms", selftest_emms, NM, 0, DONE, 0, NEED_NOTHING, ESCAPE_EMMS},
-    {"sse", selftest_sse, NM, 0, DONE, 0, NEED_NOTHING, ESCAPE_EAGER},
-    {"sse-integer", selftest_sse_int, NM, 0, DONE, 0, NEED_NOTHING, ESCAPE_EAGER},
-    {"ldmxcsr", selftest_ldmxcsr, NM, 0, DONE, 0, NEED_NOTHING, ESCAPE_EAGER},
-    {"fxsave", selftest_fxsave, NM, 0, DONE, 0, NEED_NOTHING, ESCAPE_EAGER},
-    {"fxrstor", selftest_fxrstor, NM, 0, DONE, 0, NEED_NOTHING, ESCAPE_EAGER},
-    {"avx", selftest_avx, UD, NM, DONE, 0, NEED_AVX, ESCAPE_EAGER},
-    {"xsave", selftest_xsave, UD, NM, DONE, 0, NEED_XSAVE, ESCAPE_EAGER},
-    {"xsaveopt", selftest_xsaveopt, UD, NM, DONE, 0, NEED_XSAVEOPT, ESCAPE_EAGER},
-    {"xrstor", selftest_xrstor, UD, NM, DONE, 0, NEED_XSAVE, ESCAPE_EAGER},
-    {"xgetbv", selftest_xgetbv, UD, 0, DONE, 0, NEED_XSAVE, ESCAPE_NOTE},
-    {"xgetbv1", selftest_xgetbv1, UD, 0, DONE, 1, NEED_XGETBV1, ESCAPE_EAGER},
-    {"read-cr0", selftest_read_cr0, SVM_EXIT_READ_CR0, 0, DONE, 0, NEED_NOTHING, ESCAPE_STOP},
-    {"smsw", selftest_smsw, SVM_EXIT_READ_CR0, 0, DONE, 0, NEED_NOTHING, ESCAPE_STOP},
-    {"read-cr4", selftest_read_cr4, SVM_EXIT_READ_CR4, 0, DONE, 0, NEED_NOTHING, ESCAPE_STOP},
+static const struct gate_class intercepts[] = {
+    {"read-cr0", selftest_read_cr0, SVM_EXIT_READ_CR0, 0, DONE, 0, NEED_NOTHING, ESCAPE_READ},
+    {"smsw", selftest_smsw, SVM_EXIT_READ_CR0, 0, DONE, 0, NEED_NOTHING, ESCAPE_READ},
+    {"read-cr4", selftest_read_cr4, SVM_EXIT_READ_CR4, 0, DONE, 0, NEED_NOTHING, ESCAPE_READ},
     {"write-cr0", selftest_write_cr0, SVM_EXIT_WRITE_CR0, 0, DONE, 0, NEED_NOTHING, ESCAPE_STOP},
     {"clts", selftest_clts, SVM_EXIT_WRITE_CR0, 0, DONE, 0, NEED_NOTHING, ESCAPE_STOP},
     {"lmsw", selftest_lmsw, SVM_EXIT_WRITE_CR0, 0, DONE, 0, NEED_NOTHING, ESCAPE_STOP},
@@ -113,7 +56,6 @@ static const struct class classes[] = {
 };
 
 static struct arch_vcpu guest;
-static u8 buffer[1024] ALIGNED(64);
 static u64 probe_rflags = RFLAGS_FIXED;
 
 static struct vmcb *vmcb_make(struct pcpu *cpu)
@@ -144,18 +86,27 @@ static struct vmcb *vmcb_make(struct pcpu *cpu)
     return c;
 }
 
-enum gate { GATE_CLOSED, GATE_OPEN, GATE_TS_ONLY };
+/* VMMCALL ends every class; the exits of exceptions are numbered from 0x40. */
+static u32 outcome(u64 code)
+{
+    if (code == SVM_EXIT_VMMCALL)
+        return PROBE_DONE;
+    if (code == SVM_EXIT_INVALID)
+        return PROBE_REFUSED;
+    if (code >= SVM_EXIT_EXCEPTION && code < SVM_EXIT_EXCEPTION + 32)
+        return PROBE_EXCEPTION((u32)code - SVM_EXIT_EXCEPTION);
+    return (u32)code;
+}
 
-/* Runs one class and returns the exit code. */
-static u64 probe(struct pcpu *cpu, const struct class *class, enum gate gate)
+u32 svm_probe(struct pcpu *cpu, const struct gate_class *class, enum probe_gate gate,
+              bool *at_itself)
 {
     struct vmcb *c = guest.vmcb;
     u64 open_cr0 = HOST_CR0 & ~(u64)CR0_TS;
 
-    memset(buffer, 0, sizeof(buffer));
-    memcpy(buffer, &fp_init_image, sizeof(fp_init_image));
+    selftest_fresh_buffer();
     memset(guest.regs, 0, sizeof(guest.regs));
-    guest.regs[RDI] = (u64)(uintptr_t)buffer;
+    guest.regs[RDI] = (u64)(uintptr_t)selftest_buffer;
     guest.regs[RCX] = class->rcx;
     c->rax = 0;
     if (class->code == selftest_write_cr0 || class->code == selftest_lmsw)
@@ -165,7 +116,7 @@ static u64 probe(struct pcpu *cpu, const struct class *class, enum gate gate)
     if (class->code == selftest_xsetbv)
         c->rax = cpu->arch.xcr0;
     c->rip = (u64)(uintptr_t) class->code;
-    c->rsp = (u64)(uintptr_t)(buffer + sizeof(buffer));
+    c->rsp = (u64)(uintptr_t)(selftest_buffer + SELFTEST_BUFFER);
     c->rflags = probe_rflags;
     c->cr0 = gate == GATE_OPEN ? open_cr0 : open_cr0 | CR0_TS;
     c->cr4 = read_cr4() & ~(gate == GATE_CLOSED ? (u64)CR4_OSXSAVE : 0);
@@ -175,123 +126,47 @@ static u64 probe(struct pcpu *cpu, const struct class *class, enum gate gate)
     c->clean = 0;
     c->eventinj = 0;
     svm_enter(&guest, cpu->arch.host_vmcb_pa);
-    return c->exitcode;
+    /* An exit at the instruction itself: whatever is wrong, the guest cannot have run past it. */
+    *at_itself = c->rip == (u64)(uintptr_t) class->code;
+    return outcome(c->exitcode);
 }
 
-static bool available(enum need need)
+static u32 probe(struct pcpu *cpu, const struct gate_class *class, enum probe_gate gate)
 {
-    switch (need) {
-    case NEED_XSAVE:
-        return cpu_has.xsave;
-    case NEED_XSAVEOPT:
-        return cpu_has.xsaveopt;
-    case NEED_XGETBV1:
-        return cpu_has.xgetbv1;
-    case NEED_AVX:
-        return fp_hw_offered() & XCR0_AVX;
-    default:
-        return true;
-    }
-}
+    bool at_itself;
 
-/* An exit at the instruction itself: whatever is wrong, the guest cannot have run past it. */
-static bool stopped_at(const struct class *class)
-{
-    return guest.vmcb->rip == (u64)(uintptr_t) class->code;
-}
-
-static bool escaped(const struct class *class, u64 got, char *why, size_t n)
-{
-    switch (class->escape) {
-    case ESCAPE_EMMS:
-        fp_hw.emms_escapes = true;
-        selftest_erratum(class->name,
-                         "expected exit 0x%x behind the closed gate, got 0x%lx; a vCPU "
-                         "with x87 registers in use is loaded when it is switched to",
-                         class->closed, got);
-        return true;
-    case ESCAPE_EAGER:
-        fp_hw.gate_incomplete = true;
-        selftest_erratum(class->name,
-                         "expected exit 0x%x behind the closed gate, got 0x%lx; every "
-                         "vCPU is switched eagerly",
-                         class->closed, got);
-        return true;
-    case ESCAPE_NOTE:
-        selftest_erratum(class->name,
-                         "expected exit 0x%x behind the closed gate, got 0x%lx; what it "
-                         "shows is the guest's own",
-                         class->closed, got);
-        return true;
-    default:
-        format_text(why, n,
-                    "the intercept of %s does not fire (expected exit 0x%x, got 0x%lx); guests "
-                    "cannot be held on this machine, under QEMU use version 10 or later",
-                    class->name, class->closed, got);
-        return false;
-    }
-}
-
-static bool check_class(struct pcpu *cpu, const struct class *class, char *why, size_t n)
-{
-    u64 got = probe(cpu, class, GATE_CLOSED);
-
-    if (got == SVM_EXIT_INVALID) {
-        format_text(why, n, "VMRUN refuses the self-test's guest; this CPU's SVM is not usable");
-        return false;
-    }
-    if (!stopped_at(class)) {
-        if (!escaped(class, got, why, n))
-            return false;
-    } else if (got != class->closed && (got != class->also || !class->also)) {
-        /* Stopped, but under another name: only for register reads is that something we handle. */
-        if (class->closed > SVM_EXIT_READ_CR8 || got > SVM_EXIT_READ_CR8)
-            return escaped(class, got, why, n);
-        selftest_erratum(class->name,
-                         "expected exit 0x%x, got 0x%lx; the register is taken from the "
-                         "instruction",
-                         class->closed, got);
-    }
-    got = probe(cpu, class, GATE_OPEN);
-    if (got != class->open) {
-        format_text(why, n,
-                    "%s does not complete behind the open gate (expected exit 0x%x, got 0x%lx); "
-                    "this CPU's SVM is not usable",
-                    class->name, class->open, got);
-        return false;
-    }
-    return true;
+    return svm_probe(cpu, class, gate, &at_itself);
 }
 
 /* XSETBV has to exit whenever it would not fault: nothing else keeps a guest's XCR0 in bounds. */
 static bool check_xsetbv(struct pcpu *cpu, char *why, size_t n)
 {
-    static const struct class xsetbv = {"xsetbv",        selftest_xsetbv, UD,
-                                        SVM_EXIT_XSETBV, SVM_EXIT_XSETBV, 0,
-                                        NEED_XSAVE,      ESCAPE_STOP};
+    static const struct gate_class xsetbv = {"xsetbv",        selftest_xsetbv, UD,
+                                             SVM_EXIT_XSETBV, SVM_EXIT_XSETBV, 0,
+                                             NEED_XSAVE,      ESCAPE_STOP};
 
     if (!cpu_has.xsave)
         return true;
-    u64 closed = probe(cpu, &xsetbv, GATE_CLOSED);
-    u64 open = probe(cpu, &xsetbv, GATE_OPEN);
+    u32 closed = probe(cpu, &xsetbv, GATE_CLOSED);
+    u32 open = probe(cpu, &xsetbv, GATE_OPEN);
     if (open == SVM_EXIT_XSETBV && (closed == UD || closed == SVM_EXIT_XSETBV))
         return true;
     format_text(why, n,
-                "XSETBV of a guest cannot be intercepted here (expected exit 0x8d, got 0x%lx), so "
+                "XSETBV of a guest cannot be intercepted here (expected exit 0x8d, got 0x%x), so "
                 "its XCR0 cannot be held; under QEMU use version 10 or later",
                 open);
     return false;
 }
 
 /* Runs a guest that spins with this RFLAGS, with the timer set: did the timer end it? */
-static u64 spin_until_timer(struct pcpu *cpu, u64 rflags)
+static u32 spin_until_timer(struct pcpu *cpu, u64 rflags)
 {
-    static const struct class spin = {"spin",        selftest_spin, SVM_EXIT_INTR, 0,
-                                      SVM_EXIT_INTR, SPINS,         NEED_NOTHING,  ESCAPE_STOP};
+    static const struct gate_class spin = {"spin", selftest_spin, SVM_EXIT_INTR, 0, SVM_EXIT_INTR,
+                                           SPINS,  NEED_NOTHING,  ESCAPE_STOP};
 
     probe_rflags = rflags;
     arch_timer_set(cpu, tsc_hz * TIMER_US / 1000000);
-    u64 got = probe(cpu, &spin, GATE_OPEN);
+    u32 got = probe(cpu, &spin, GATE_OPEN);
     probe_rflags = RFLAGS_FIXED;
     __asm__ volatile("sti; nop; cli" ::: "memory");
     return got;
@@ -303,12 +178,12 @@ static u64 spin_until_timer(struct pcpu *cpu, u64 rflags)
  */
 static bool check_timer(struct pcpu *cpu, char *why, size_t n)
 {
-    u64 got = spin_until_timer(cpu, RFLAGS_FIXED);
+    u32 got = spin_until_timer(cpu, RFLAGS_FIXED);
 
     if (got != SVM_EXIT_INTR) {
         selftest_erratum("intr-if",
                          "expected exit 0x60 from a guest with RFLAGS.IF = 0 when the timer fires, "
-                         "got 0x%lx; a guest with interrupts off is preempted only when it exits "
+                         "got 0x%x; a guest with interrupts off is preempted only when it exits "
                          "for something else",
                          got);
         svm_timer_held_back = true;
@@ -316,7 +191,7 @@ static bool check_timer(struct pcpu *cpu, char *why, size_t n)
     }
     if (got != SVM_EXIT_INTR || !cpu->arch.timer_fired) {
         format_text(why, n,
-                    "the timer does not end the run of a guest (expected exit 0x60, got 0x%lx); "
+                    "the timer does not end the run of a guest (expected exit 0x60, got 0x%x); "
                     "without preemption guests cannot share this CPU",
                     got);
         return false;
@@ -328,25 +203,25 @@ static bool check_timer(struct pcpu *cpu, char *why, size_t n)
 /* Known weaknesses the gate does not lean on: said, so that nobody leans on them later. */
 static void note_errata(struct pcpu *cpu)
 {
-    static const struct class xsave = {"xsave-ts", selftest_xsave, NM,         0, DONE,
-                                       0,          NEED_XSAVE,     ESCAPE_NOTE};
-    static const struct class rdmsr = {"unknown-msr", selftest_rdmsr, GP,           0,
-                                       DONE,          UNKNOWN_MSR,    NEED_NOTHING, ESCAPE_NOTE};
-    u64 got;
+    static const struct gate_class xsave = {"xsave-ts", selftest_xsave, NM,         0, DONE,
+                                            0,          NEED_XSAVE,     ESCAPE_NOTE};
+    static const struct gate_class rdmsr = {"unknown-msr", selftest_rdmsr, GP,         0, DONE,
+                                            UNKNOWN_MSR,   NEED_NOTHING,   ESCAPE_NOTE};
+    char had[24];
+    u32 got;
 
     if (cpu_has.xsave && (got = probe(cpu, &xsave, GATE_TS_ONLY)) != NM)
         selftest_erratum(xsave.name,
-                         "expected #NM (exit 0x47) for XSAVE with CR0.TS = 1, got 0x%lx; "
-                         "CR4.OSXSAVE closes it",
-                         got);
+                         "expected #NM for XSAVE with CR0.TS = 1, got %s; CR4.OSXSAVE closes it",
+                         selftest_outcome(got, had, sizeof(had)));
     guest.vmcb->intercept_misc1 &= ~(u32)INTERCEPT_MSR;
     got = probe(cpu, &rdmsr, GATE_OPEN);
     guest.vmcb->intercept_misc1 |= (u32)INTERCEPT_MSR;
     if (got != GP)
         selftest_erratum(rdmsr.name,
-                         "expected #GP (exit 0x4d) for an MSR that does not exist, got "
-                         "0x%lx; guests get their #GP from Fermata",
-                         got);
+                         "expected #GP for an MSR that does not exist, got %s; guests get their "
+                         "#GP from Fermata",
+                         selftest_outcome(got, had, sizeof(had)));
 }
 
 struct task_state {
@@ -387,7 +262,7 @@ static void note_task_switch(struct pcpu *cpu)
     task.gdt[4] = task_descriptor(&task.from, 0xb);
     task.to = (struct task_state){.eip = (u32)(uintptr_t)selftest_task_target,
                                   .eflags = RFLAGS_FIXED,
-                                  .esp = (u32)(uintptr_t)(buffer + sizeof(buffer)),
+                                  .esp = (u32)(uintptr_t)(selftest_buffer + SELFTEST_BUFFER),
                                   .cs = 0x08,
                                   .es = 0x10,
                                   .ss = 0x10,
@@ -414,14 +289,9 @@ static void note_task_switch(struct pcpu *cpu)
 
 static bool check_all(struct pcpu *cpu, u32 *ran, char *why, size_t n)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(classes); i++) {
-        if (!available(classes[i].need))
-            continue;
-        if (!check_class(cpu, &classes[i], why, n))
-            return false;
-        ++*ran;
-    }
-    return check_xsetbv(cpu, why, n) && check_timer(cpu, why, n);
+    return selftest_gate(cpu, ran, why, n) &&
+           selftest_classes(cpu, intercepts, ARRAY_SIZE(intercepts), ran, why, n) &&
+           check_xsetbv(cpu, why, n) && check_timer(cpu, why, n);
 }
 
 bool svm_selftest(struct pcpu *cpu, char *why, size_t n)

@@ -6,6 +6,7 @@
 #define FERMATA_X86_VIRT_H
 
 #include "hv/vm.h"
+#include "selftest.h"
 #include "svm.h"
 
 /* Guest registers that are read or written off the measured path. CR0 and CR4 are the guest's own.
@@ -34,7 +35,11 @@ struct virt_ops {
     void (*cpu_init)(struct pcpu *cpu);
     void (*cpu_end)(void); /* before the firmware's last service */
     bool (*selftest)(struct pcpu *cpu, char *why, size_t n); /* as arch_selftest() */
-    bool (*vm_init)(struct vm *vm);                          /* stage 2; false: no memory */
+    /* Runs one instruction as a guest; returns how that ended (selftest.h), and whether at itself.
+     */
+    u32 (*probe)(struct pcpu *cpu, const struct gate_class *class, enum probe_gate gate,
+                 bool *at_itself);
+    bool (*vm_init)(struct vm *vm); /* stage 2; false: no memory */
     void (*vm_free)(struct vm *vm);
     bool (*vcpu_init)(struct vcpu *v); /* everything but the entry state; false: no memory */
     void (*vcpu_free)(struct vcpu *v);

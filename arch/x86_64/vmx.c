@@ -28,6 +28,8 @@ _Static_assert(HOST_RSP == 0x6c14, "vmx_enter.S");
 #define CR0_GATE  ((u64)(CR0_TS | CR0_MP))
 #define CR4_FORCE ((u64)(CR4_VMXE | CR4_MCE))
 
+enum vmx_preemption vmx_preemption;
+
 NORETURN void vmx_write_failed(enum vmcs_field field, u64 value)
 {
     panic("VMWRITE of 0x%lx to field 0x%x failed (instruction error %lu)", value, (u32)field,
@@ -47,14 +49,17 @@ void vmx_select(const struct vcpu *v)
     cpu->arch.vmcs_pa = pa;
 }
 
-/* Type 1: everything of one VPID, or of one EPT pointer (SDM 3, 31.3). */
+/* Everything of one VPID, or of one EPT pointer, and where that cannot be asked for, everything
+ * (SDM 3, 31.3). Without VPIDs entries and exits flush by themselves. */
 static void invvpid(u16 vpid)
 {
     const struct {
         u64 vpid, linear;
     } descriptor = {vpid, 0};
 
-    __asm__ volatile("invvpid %0, %1" ::"m"(descriptor), "r"(1ull) : "cc", "memory");
+    if (likely(vmx_controls.invvpid))
+        __asm__ volatile("invvpid %0, %1" ::"m"(descriptor), "r"((u64)vmx_controls.invvpid)
+                         : "cc", "memory");
 }
 
 static void invept(u64 pointer)
@@ -63,7 +68,8 @@ static void invept(u64 pointer)
         u64 pointer, reserved;
     } descriptor = {pointer, 0};
 
-    __asm__ volatile("invept %0, %1" ::"m"(descriptor), "r"(1ull) : "cc", "memory");
+    __asm__ volatile("invept %0, %1" ::"m"(descriptor), "r"((u64)vmx_controls.invept)
+                     : "cc", "memory");
 }
 
 static const u32 syscall_msrs[SYSCALL_MSRS] = {MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SFMASK,
@@ -80,8 +86,8 @@ static void cpu_init(struct pcpu *cpu)
     write_cr4(read_cr4() | CR4_VMXE);
     __asm__ volatile("vmxon %1" : "=@ccna"(failed) : "m"(pa) : "memory");
     if (failed)
-        panic("VMXON failed although the capability MSRs allow it (IA32_VMX_BASIC 0x%lx)",
-              vmx_controls.basic);
+        panic("VMXON failed although the capability MSRs allow it (VMCS revision 0x%x)",
+              vmx_controls.revision);
     cpu->arch.asid_next = 1; /* VPIDs here */
     cpu->arch.asid_max = 0xffff;
     for (unsigned i = 0; i < SYSCALL_MSRS; i++)
@@ -106,10 +112,12 @@ static void set_controls(const struct vcpu *v)
 {
     const struct vmx_controls *c = &vmx_controls;
 
-    vmwrite(PIN_CONTROLS, c->pin);
+    bool timer = vmx_preemption == VMX_BY_TIMER;
+
+    vmwrite(PIN_CONTROLS, c->pin | (timer ? BIT(PIN_TIMER_BIT) : 0));
     vmwrite(PRIMARY_CONTROLS, c->primary);
     vmwrite(SECONDARY_CONTROLS, c->secondary);
-    vmwrite(EXIT_CONTROLS, c->exit);
+    vmwrite(EXIT_CONTROLS, c->exit | (timer ? BIT(EXIT_SAVE_TIMER_BIT) : 0));
     vmwrite(ENTRY_CONTROLS, c->entry);
     vmwrite(EXIT_MSR_STORE_COUNT, 0);
     vmwrite(EXIT_MSR_LOAD_COUNT, 0);
@@ -118,7 +126,8 @@ static void set_controls(const struct vcpu *v)
     vmwrite(MSR_BITMAP, vmx_msr_bitmap_pa);
     vmwrite(VMCS_LINK_POINTER, ~0ull);
     vmwrite(EXCEPTION_BITMAP, EXCEPTIONS_ALWAYS);
-    vmwrite(VPID, v->arch.asid);
+    if (c->secondary & SECONDARY_VPID)
+        vmwrite(VPID, v->arch.asid);
     vmwrite(EPT_POINTER, ept_pointer(v->vm));
     vmwrite(TSC_OFFSET, 0);
     vmwrite(VMCS_GUEST_PAT, 0x0007040600070406); /* reset value */
@@ -283,6 +292,7 @@ static void vcpu_reset(struct vcpu *v, enum guest_entry entry, u64 where)
     vmwrite(GUEST_ACTIVITY, 0);
     vmwrite(PENDING_DEBUG, 0);
     v->arch.vmx.cr2 = 0;
+    v->arch.vmx.dr6 = DR6_RESET;
     v->arch.gate_open = false;
     install_cr(v, entry == ENTRY_PVH ? CR0_ET | CR0_PE : CR0_ET | CR0_CD | CR0_NW, 0);
     vmwrite(EXCEPTION_BITMAP, EXCEPTIONS_ALWAYS | EXCEPTIONS_GATE);
@@ -447,6 +457,8 @@ static enum vcpu_event run(struct vcpu *v)
 {
     fp_enter(v, &v->fp);
     vmx_select(v);
+    if (unlikely(vmx_preemption == VMX_BY_TIMER))
+        vmwrite(PREEMPTION_TIMER, v->pcpu->quantum >> vmx_controls.timer_shift);
     return vmx_loop(v);
 }
 
@@ -463,6 +475,8 @@ const struct virt_ops vmx_ops = {
     .stage2_levels = 4,
     .cpu_init = cpu_init,
     .cpu_end = cpu_end,
+    .selftest = vmx_selftest,
+    .probe = vmx_probe,
     .vm_init = stage2_init,
     .vm_free = npt_destroy,
     .vcpu_init = vcpu_init,

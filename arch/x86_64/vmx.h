@@ -50,6 +50,7 @@ enum vmcs_field {
     GUEST_INTERRUPTIBILITY = 0x4824,
     GUEST_ACTIVITY = 0x4826,
     GUEST_SYSENTER_CS = 0x482a,
+    PREEMPTION_TIMER = 0x482e,
     HOST_SYSENTER_CS = 0x4c00,
     CR0_MASK = 0x6000,
     CR4_MASK = 0x6002,
@@ -101,6 +102,7 @@ enum vmx_reason {
     REASON_RDPMC = 15,
     REASON_VMCALL = 18,
     REASON_VMCLEAR = 19, /* to VMXON, 27: the instructions of VMX itself */
+    REASON_VMXOFF = 26,
     REASON_VMXON = 27,
     REASON_CR = 28,
     REASON_DR = 29,
@@ -115,10 +117,13 @@ enum vmx_reason {
     REASON_EPT_VIOLATION = 48,
     REASON_EPT_MISCONFIGURED = 49,
     REASON_INVEPT = 50,
+    REASON_PREEMPTION_TIMER = 52,
     REASON_INVVPID = 53,
     REASON_WBINVD = 54,
     REASON_XSETBV = 55,
     REASON_VMFUNC = 59,
+    REASON_SEAMCALL = 76,
+    REASON_TDCALL = 77,
 };
 #define REASON_ENTRY_FAILED BIT(31)
 
@@ -135,21 +140,44 @@ enum vmx_reason {
 #define ENTRY_IA32E            BIT(9)
 #define INTERRUPTIBILITY_INSTR 3u /* blocking by STI, by MOV SS */
 
-/* What a control has to be, decided once from the capability MSRs (vmx_caps.c). */
+#define SECONDARY_EPT_UNRESTRICTED (BIT(1) | BIT(7))
+#define SECONDARY_VPID             BIT(5)
+#define SECONDARY_INVPCID          BIT(12)
+#define PRIMARY_MOV_DR_EXITING     BIT(23)
+#define PIN_TIMER_BIT              6  /* activate VMX-preemption timer */
+#define EXIT_SAVE_TIMER_BIT        22 /* save VMX-preemption timer value */
+
+/* The five groups of controls, each with its capability MSR (SDM 3, A.3 to A.5). */
+enum vmx_group { VMX_PIN, VMX_PRIMARY, VMX_SECONDARY, VMX_EXIT, VMX_ENTRY, VMX_GROUPS };
+
+/* The MSRs that say what this CPU's VMX can do; 0 for one that does not exist (SDM 3, A). */
+struct vmx_msrs {
+    u64 feature_control, basic, misc, cr0_fixed0, cr4_fixed0, cr4_fixed1, ept_vpid;
+    u64 controls[VMX_GROUPS]; /* the TRUE ones where there are such */
+};
+
+/* What follows from them. */
 struct vmx_controls {
     u32 pin, primary, secondary, exit, entry;
     u32 revision;
-    u64 basic, ept_vpid;
+    u64 cr4_may;        /* CR4 bits that may be 1 in VMX operation */
+    u8 invept, invvpid; /* the type to flush with: 1 one context, 2 all; 0: there are no VPIDs */
+    bool timer;         /* there is a VMX-preemption timer, and exits save it */
+    u8 timer_shift;     /* it counts TSC >> this */
 };
 extern struct vmx_controls vmx_controls;
 
-#define PRIMARY_MOV_DR_EXITING BIT(23)
-
 /*
- * Reads the capability MSRs and decides the controls. False: `why` names what is missing and what
- * to do. Safe in the firmware.
+ * Decides the controls from the MSRs alone. False: `why` names what is missing and what to do.
+ * Pure.
  */
+bool vmx_decide(const struct vmx_msrs *m, struct vmx_controls *c, char *why, size_t n);
+
+/* Reads the MSRs and decides vmx_controls. Safe in the firmware. */
 bool vmx_usable(char *why, size_t n);
+
+/* A line for each optional control that is missing, with what is done instead. */
+void vmx_report_missing(void);
 
 /* IA32_VMX_EPT_VPID_CAP, SDM 3, A.10. */
 #define EPT_CAP_4_LEVELS    BIT(6)
@@ -157,8 +185,10 @@ bool vmx_usable(char *why, size_t n);
 #define EPT_CAP_2M          BIT(16)
 #define EPT_CAP_INVEPT      BIT(20)
 #define EPT_CAP_INVEPT_ONE  BIT(25)
+#define EPT_CAP_INVEPT_ALL  BIT(26)
 #define EPT_CAP_INVVPID     BIT(32)
 #define EPT_CAP_INVVPID_ONE BIT(41)
+#define EPT_CAP_INVVPID_ALL BIT(42)
 
 static inline u64 vmread(enum vmcs_field field)
 {
@@ -189,9 +219,19 @@ static inline void vmwrite(enum vmcs_field field, u64 value)
  */
 void vmx_select(const struct vcpu *v);
 
+/*
+ * The self-test found that the APIC's timer does not end the run of a guest with RFLAGS.IF = 0:
+ * the VMX-preemption timer does it, if there is one (SDM 3, 26.5.1).
+ */
+enum vmx_preemption { VMX_BY_INTERRUPT, VMX_BY_TIMER, VMX_BY_EXITS };
+extern enum vmx_preemption vmx_preemption;
+
 /* The world switch (vmx_enter.S). Until an exit wants the scheduler. */
 enum vcpu_event vmx_loop(struct vcpu *v);
 extern const u8 vmx_exit_entry[]; /* HOST_RIP */
+
+/* One entry into the selected VMCS, for the self-test. False: it did not enter. */
+bool vmx_enter(struct arch_vcpu *a);
 
 /* The same for every vCPU (vmx_setup.c): one MSR bitmap, made once (false: no memory); and the
  * host's fields of the selected VMCS. */

@@ -80,6 +80,14 @@ static enum vcpu_event exit_interrupt(struct vcpu *v)
     return VCPU_RESUME;
 }
 
+/* The quantum ended by the VMX-preemption timer. The APIC's own may have rung meanwhile. */
+static COLD enum vcpu_event exit_timer(struct vcpu *v)
+{
+    __asm__ volatile("sti; nop; cli" ::: "memory");
+    v->pcpu->arch.timer_fired = false;
+    return VCPU_PREEMPTED;
+}
+
 static enum vcpu_event exit_vmcall(struct vcpu *v)
 {
     struct hypercall_result result;
@@ -239,6 +247,8 @@ static COLD enum vcpu_event exit_rare(struct vcpu *v, u32 reason)
     case REASON_INVEPT:
     case REASON_INVVPID:
     case REASON_VMFUNC:
+    case REASON_SEAMCALL:
+    case REASON_TDCALL:
         return fault(v, VECTOR_UD, false); /* hidden features: as a CPU without them */
     case REASON_TASK_SWITCH:
         return stop(v, "a hardware task switch, which this release does not emulate: use software "
@@ -259,7 +269,7 @@ static COLD enum vcpu_event exit_rare(struct vcpu *v, u32 reason)
     return VCPU_VM_ENDED;
 }
 
-static COLD enum vcpu_event exit_other(struct vcpu *v, u32 reason)
+static enum vcpu_event exit_uncommon(struct vcpu *v, u32 reason)
 {
     switch (reason) {
     case REASON_CPUID:
@@ -278,9 +288,20 @@ static COLD enum vcpu_event exit_other(struct vcpu *v, u32 reason)
         return exit_xsetbv(v);
     case REASON_EPT_VIOLATION:
         return exit_ept(v);
+    case REASON_PREEMPTION_TIMER:
+        return exit_timer(v);
     default:
         return exit_rare(v, reason);
     }
+}
+
+static COLD enum vcpu_event exit_other(struct vcpu *v, u32 reason)
+{
+    enum vcpu_event event = exit_uncommon(v, reason);
+
+    /* Neither timer ends the run of a guest whose IF is 0: it can lose the CPU here at least. */
+    return unlikely(vmx_preemption == VMX_BY_EXITS) && event == VCPU_RESUME ? exit_interrupt(v)
+                                                                            : event;
 }
 
 /*

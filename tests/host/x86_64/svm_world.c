@@ -148,6 +148,13 @@ bool svm_selftest(struct pcpu *cpu, char *why, size_t n)
     return true;
 }
 
+u32 svm_probe(struct pcpu *cpu, const struct gate_class *class, enum probe_gate gate,
+              bool *at_itself)
+{
+    (void)cpu, (void)class, (void)gate, (void)at_itself;
+    return 0;
+}
+
 enum vcpu_event svm_loop(struct vcpu *v, u64 host_vmcb_pa)
 {
     (void)v, (void)host_vmcb_pa;
