@@ -39,8 +39,8 @@ static u64 passed(u32 id)
         return ~(F(4) | F(8) | F(24) | F(28) | F(60));
     case ID_ISAR2: /* WFxT, RPRES, BC, CLRBHB, PRFMSLC, RPRFM, CSSC, LUT */
         return F(0) | F(4) | F(20) | F(28) | F(40) | F(48) | F(52) | F(56);
-    case ID_ISAR3: /* FAMINMAX, LSFE */
-        return F(4) | F(16);
+    case ID_ISAR3: /* FAMINMAX, LSFE, FPRCVT */
+        return F(4) | F(16) | F(28);
     case ID_MMFR0: /* ASIDBits, BigEnd, BigEndEL0, TGran16, TGran64, TGran4, ExS */
         return F(4) | F(8) | F(16) | F(20) | F(24) | F(28) | F(44);
     case ID_MMFR1: /* HAFDBS, HPDS, PAN, SpecSEI, ETS, AFP, nTLBPA, ECBHB */

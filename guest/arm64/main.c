@@ -17,6 +17,7 @@ const struct scenario scenarios[] = {
     {"lengths", scenario_lengths, true},
     {"lazy", scenario_lazy, true},
     {"refuse", scenario_refuse, true},
+    {"id-walk", scenario_id_walk, true},
     {"psci", scenario_psci, true},
     {"sme", scenario_sme, true},
     {"sme-bugs", scenario_sme_bugs, true},

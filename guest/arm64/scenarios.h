@@ -11,6 +11,7 @@ void scenario_exits(void);
 void scenario_lengths(void);
 void scenario_lazy(void);
 void scenario_refuse(void);
+void scenario_id_walk(void);
 void scenario_psci(void);
 void scenario_sme(void);
 void scenario_sme_refuse(void);
