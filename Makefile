@@ -300,7 +300,7 @@ test-long:
 	$(Q)tools/setup.sh test bochs
 	$(Q)tests/run --long
 bench:
-	$(Q)tools/setup.sh bench
+	$(Q)tools/setup.sh bench bochs
 	$(Q)tools/bench
 lint:
 	$(Q)tools/setup.sh lint

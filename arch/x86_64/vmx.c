@@ -1,6 +1,6 @@
 /*
- * Intel VMX: the VMCS of a vCPU, the gate in it, and what stays in the CPU between exits. The VMCS
- * is what VMREAD says it is: everything here selects the vCPU's own first.
+ * Intel VMX: the VMCS of a vCPU, and what stays in the CPU between exits. The VMCS is what VMREAD
+ * says it is: everything here selects the vCPU's own first.
  */
 #include "vmx.h"
 #include "npt.h"
@@ -13,20 +13,6 @@
 _Static_assert(offsetof(struct arch_vcpu, vmx.host_rsp) == 144, "vmx_enter.S");
 _Static_assert(offsetof(struct arch_vcpu, vmx.launched) == 152, "vmx_enter.S");
 _Static_assert(HOST_RSP == 0x6c14, "vmx_enter.S");
-
-/* Exceptions that would let a guest keep the CPU for ever (an endless #AC or #DB: CVE-2015-5307,
- * CVE-2015-8104), and the machine's own; behind the closed gate also #UD and #NM. */
-#define EXCEPTIONS_ALWAYS ((u32)(BIT(1) | BIT(17) | BIT(18)))
-#define EXCEPTIONS_GATE   ((u32)(BIT(6) | BIT(7)))
-
-/*
- * Bits of CR0 and CR4 the guest never owns. NE: VMX demands 1, and a guest starts with 0. CD, NW:
- * entries and exits leave them as they are, so a guest's would stay for everyone. CR4: all that is
- * not offered; there VMXE has to be 1, and MCE, for the machine's own sake.
- */
-#define CR0_OURS  ((u64)(CR0_NE | CR0_CD | CR0_NW))
-#define CR0_GATE  ((u64)(CR0_TS | CR0_MP))
-#define CR4_FORCE ((u64)(CR4_VMXE | CR4_MCE))
 
 enum vmx_preemption vmx_preemption;
 
@@ -125,7 +111,6 @@ static void set_controls(const struct vcpu *v)
     vmwrite(CR3_TARGET_COUNT, 0);
     vmwrite(MSR_BITMAP, vmx_msr_bitmap_pa);
     vmwrite(VMCS_LINK_POINTER, ~0ull);
-    vmwrite(EXCEPTION_BITMAP, EXCEPTIONS_ALWAYS);
     if (c->secondary & SECONDARY_VPID)
         vmwrite(VPID, v->arch.asid);
     vmwrite(EPT_POINTER, ept_pointer(v->vm));
@@ -209,68 +194,6 @@ static void set_segments(enum guest_entry entry, u64 where)
     vmwrite(GUEST_IDTR_BASE, 0);
 }
 
-/* What the guest sees of a register of which it owns the bits outside `mask` only. */
-static u64 guest_sees(enum vmcs_field reg, enum vmcs_field mask, enum vmcs_field shadow)
-{
-    u64 ours = vmread(mask);
-
-    return (vmread(reg) & ~ours) | (vmread(shadow) & ours);
-}
-
-static u64 cr4_ours(const struct vcpu *v)
-{
-    return ~v->vm->arch.cr4_offered;
-}
-
-/* CR0 and CR4 as the guest's `cr0` and `cr4` and the gate ask for. */
-static void install_cr(const struct vcpu *v, u64 cr0, u64 cr4)
-{
-    u64 cr0_mask = CR0_OURS, cr4_mask = cr4_ours(v);
-    u64 real0 = (cr0 & ~CR0_OURS) | CR0_NE, real4 = (cr4 & ~cr4_mask) | CR4_FORCE;
-
-    if (!v->arch.gate_open) {
-        cr0_mask |= CR0_GATE;
-        cr4_mask |= CR4_OSXSAVE;
-        real0 |= CR0_GATE;
-        real4 &= ~(u64)CR4_OSXSAVE;
-    }
-    vmwrite(CR0_MASK, cr0_mask);
-    vmwrite(CR4_MASK, cr4_mask);
-    vmwrite(CR0_SHADOW, cr0);
-    vmwrite(CR4_SHADOW, cr4);
-    vmwrite(VMCS_GUEST_CR0, real0);
-    vmwrite(VMCS_GUEST_CR4, real4);
-}
-
-/*
- * THE GATE. Closed: TS and MP set, OSXSAVE clear, #NM and #UD ours; the guest reads its own values
- * from the shadows, and a write that would change one of the three bits exits. Open: all of it is
- * the guest's own again.
- */
-static void gate(struct vcpu *v, fp_units open)
-{
-    vmx_select(v);
-    if ((open != 0) == v->arch.gate_open)
-        return;
-    u64 cr0 = guest_sees(VMCS_GUEST_CR0, CR0_MASK, CR0_SHADOW);
-    u64 cr4 = guest_sees(VMCS_GUEST_CR4, CR4_MASK, CR4_SHADOW);
-    v->arch.gate_open = open != 0;
-    install_cr(v, cr0, cr4);
-    vmwrite(EXCEPTION_BITMAP, open ? EXCEPTIONS_ALWAYS : EXCEPTIONS_ALWAYS | EXCEPTIONS_GATE);
-}
-
-/* Not from our own flag: from what the entry will load. */
-static bool gate_open(const struct vcpu *v)
-{
-    vmx_select(v);
-    bool closed = (vmread(VMCS_GUEST_CR0) & CR0_GATE) == CR0_GATE &&
-                  (vmread(CR0_MASK) & CR0_GATE) == CR0_GATE &&
-                  !(vmread(VMCS_GUEST_CR4) & CR4_OSXSAVE) && (vmread(CR4_MASK) & CR4_OSXSAVE) &&
-                  (vmread(EXCEPTION_BITMAP) & EXCEPTIONS_GATE) == EXCEPTIONS_GATE;
-
-    return !closed;
-}
-
 /* The state INIT leaves (SDM 3, table 10-1), or the one PVH asks for, with the gate closed. */
 static void vcpu_reset(struct vcpu *v, enum guest_entry entry, u64 where)
 {
@@ -293,9 +216,7 @@ static void vcpu_reset(struct vcpu *v, enum guest_entry entry, u64 where)
     vmwrite(PENDING_DEBUG, 0);
     v->arch.vmx.cr2 = 0;
     v->arch.vmx.dr6 = DR6_RESET;
-    v->arch.gate_open = false;
-    install_cr(v, entry == ENTRY_PVH ? CR0_ET | CR0_PE : CR0_ET | CR0_CD | CR0_NW, 0);
-    vmwrite(EXCEPTION_BITMAP, EXCEPTIONS_ALWAYS | EXCEPTIONS_GATE);
+    vmx_gate_reset(v, entry == ENTRY_PVH ? CR0_ET | CR0_PE : CR0_ET | CR0_CD | CR0_NW);
 }
 
 /* What stays in the CPU between exits, and no VMCS holds: changed values only. */
@@ -373,9 +294,9 @@ static u64 get(const struct vcpu *v, enum guest_reg reg)
 {
     vmx_select(v);
     if (reg == GUEST_CR0)
-        return guest_sees(VMCS_GUEST_CR0, CR0_MASK, CR0_SHADOW);
+        return vmx_cr0(v);
     if (reg == GUEST_CR4)
-        return guest_sees(VMCS_GUEST_CR4, CR4_MASK, CR4_SHADOW);
+        return vmx_cr4(v);
     return vmread(field_of(reg));
 }
 
@@ -383,9 +304,9 @@ static void set(struct vcpu *v, enum guest_reg reg, u64 value)
 {
     vmx_select(v);
     if (reg == GUEST_CR0)
-        install_cr(v, value, get(v, GUEST_CR4));
+        vmx_cr_install(v, value, get(v, GUEST_CR4));
     else if (reg == GUEST_CR4)
-        install_cr(v, get(v, GUEST_CR0), value);
+        vmx_cr_install(v, get(v, GUEST_CR0), value);
     else
         vmwrite(field_of(reg), value);
     if (reg == GUEST_EFER) /* the control has to agree with LMA (SDM 3, 27.3.1.1) */
@@ -492,6 +413,6 @@ const struct virt_ops vmx_ops = {
     .code64 = code64,
     .inject = inject,
     .flush_tlb = flush_tlb,
-    .gate = gate,
-    .gate_open = gate_open,
+    .gate = vmx_gate,
+    .gate_open = vmx_gate_open,
 };

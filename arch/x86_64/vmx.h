@@ -246,6 +246,17 @@ enum vcpu_event vmx_entry_failed(struct vcpu *v);
 /* Exits of the control registers (vmx_cr.c). */
 enum vcpu_event vmx_exit_cr(struct vcpu *v);
 
+/*
+ * The gate (vmx_gate.c), as virt_ops has it; closed, with the guest's CR0 `cr0` and CR4 0; and
+ * CR0 and CR4 as the guest reads them, and as it wrote them: all of them select its VMCS.
+ */
+void vmx_gate(struct vcpu *v, fp_units open);
+bool vmx_gate_open(const struct vcpu *v);
+void vmx_gate_reset(struct vcpu *v, u64 cr0);
+u64 vmx_cr0(const struct vcpu *v);
+u64 vmx_cr4(const struct vcpu *v);
+void vmx_cr_install(const struct vcpu *v, u64 cr0, u64 cr4);
+
 /* Past the instruction that exited, with the single-step #DB it would have raised. */
 void vmx_skip(struct vcpu *v);
 

@@ -57,3 +57,29 @@
     .endm
     LOOP bench_moves_none, "EACH_GPR 1; EACH_GPR 0"
     LOOP bench_cpuid, "xor %eax, %eax; push %rbx; cpuid; pop %rbx"
+
+/*
+ * Another vCPU's turn, then one SSE instruction, and only that is timed: u64 bench_first_trap(turns, memory,
+ * function). With a function that does not switch, the gate is open: what remains is what timing costs.
+ */
+    .globl bench_first_trap
+bench_first_trap:
+    push %rbx
+    push %r12
+    mov %rdi, %rbx
+    mov %rdx, %r8
+    xor %r12d, %r12d
+1:  mov %r8d, %eax
+    xor %edi, %edi
+    hypercall_insn
+    TICKS %r9
+    addps %xmm1, %xmm0
+    TICKS %r10
+    sub %r9, %r10
+    add %r10, %r12
+    dec %rbx
+    jnz 1b
+    mov %r12, %rax
+    pop %r12
+    pop %rbx
+    ret

@@ -17,6 +17,7 @@ u64 bench_vmmcall_avx(u64 turns, void *memory, u64 function);
 u64 bench_moves(u64 turns, void *memory, u64 function);
 u64 bench_moves_none(u64 turns, void *memory, u64 function);
 u64 bench_cpuid(u64 turns, void *memory, u64 function);
+u64 bench_first_trap(u64 turns, void *memory, u64 function);
 
 static ALIGNED(64) u8 area[XSAVE_MAX];
 static u64 samples[BATCHES];
@@ -63,6 +64,17 @@ static void bench_switch(const char *name, loop_fn loop, u64 empty)
        (unsigned long)switches);
 }
 
+/* The first FP instruction after the other vCPU used FP: exit, load, gate, retry. */
+static void bench_trap(void)
+{
+    partner_stop = false;
+    cpu_run(1, partner, (void *)bench_vmmcall_sse);
+    bench_report("first-fp-trap", cost(bench_first_trap, FERMATA_HC_YIELD,
+                                       median_of(bench_first_trap, FERMATA_HC_VERSION)));
+    partner_stop = true;
+    cpu_wait(1);
+}
+
 void scenario_bench(void)
 {
     u64 empty;
@@ -90,6 +102,7 @@ void scenario_bench(void)
     bench_switch("switch-sse", bench_vmmcall_sse, empty);
     if (features.avx)
         bench_switch("switch-avx", bench_vmmcall_avx, empty);
+    bench_trap();
     /* The bare minimum: the moves alone, one save and one load. */
     if (!features.xsaveopt)
         return;
