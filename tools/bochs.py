@@ -1,7 +1,9 @@
 """Bochs as a machine to run Fermata on: x86-64 only, the second opinion on SVM and the one machine with VMX.
 
-It comes from a Debian 13 tree of its own in the cache (tools/setup.sh). Its clock counts instructions, so two
-runs are identical. What it cannot do: an exit status (it is always 1), ACPI tables, a monitor.
+Its clock counts instructions, so two runs are identical. What it cannot do: an exit status (it is always 1), ACPI
+tables, a monitor. tools/setup.sh gets it into the cache, in two ways: as Debian 13 packages it, in a tree of its own
+(firmware and all), and built from source with the module of tests/emu/bochs-xfd, which is what runs unless asked
+otherwise.
 """
 import os
 import platform
@@ -17,6 +19,12 @@ CPU = {
     "sapphire_rapids": 'model=sapphire_rapids, exclude_features="cet"',
     "ryzen": 'model=ryzen, add_features="avx512 avx512dq avx512bw amx amx_int8 pku"',
 }
+# Which Bochs, and what tests/emu/bochs-xfd does in it.
+BUILDS = {
+    "xfd-mended": "with XFD, its errata of AMX state mended",
+    "xfd": "with XFD, its errata of AMX state as they are",
+    "packaged": "as Debian packages it: no XFD",
+}
 SECTOR = 512
 TRACK = 16 * 63 * SECTOR  # the disk's size is a whole number of these, or Bochs guesses its geometry wrong
 
@@ -29,6 +37,9 @@ class Bochs(machine.Machine):
 
     def find(self):
         self.cpu = self.cpu or "sapphire_rapids"
+        self.bochs = self.bochs or "xfd-mended"
+        if self.bochs not in BUILDS:
+            raise machine.MachineError("no Bochs is called %s; there are %s" % (self.bochs, " ".join(sorted(BUILDS))))
         if self.arch != "x86_64":
             raise machine.MachineError("Bochs is an x86-64 machine; leave ARCH out")
         if self.cpu not in CPU:
@@ -41,33 +52,45 @@ class Bochs(machine.Machine):
             raise machine.MachineError("--mem %s: for Bochs it is a number of MiB, like 512M" % self.mem)
         self.tree = machine.setup_print("bochs-tree", self.arch)
         self.lib = os.path.join(self.tree, "usr/lib", platform.machine() + "-linux-gnu")
-        program = os.path.join(self.tree, "usr/bin/bochs-bin")
-        if not os.path.exists(program):
+        if self.bochs == "packaged":
+            program = os.path.join(self.tree, "usr/bin/bochs-bin")
+        else:
+            program = os.path.join(machine.setup_print("bochs-xfd", self.arch), "bochs")
+        if not os.path.exists(program) or not os.path.exists(self.lib):
             raise machine.MachineError("no Bochs here: run `tools/setup.sh bochs`")
-        loader = [os.path.join(self.lib, name) for name in sorted(os.listdir(self.lib))
-                  if name.startswith("ld-linux-")]
+        self.prefix = [program]
+        if self.bochs == "packaged":
+            loader = [os.path.join(self.lib, name) for name in sorted(os.listdir(self.lib))
+                      if name.startswith("ld-linux-")]
+            self.prefix = [loader[0], "--library-path", self.lib, program]
         # -unlock: a killed run's lock file must not stop the next one.
-        self.prefix = [loader[0], "--library-path", self.lib, program, "-q", "-unlock", "-f"]
+        self.prefix += ["-q", "-unlock", "-f"]
 
     def describe(self):
-        return "Bochs 3, CPU %s, %s (every instruction interpreted, up to 90 million a second)" % (self.cpu, self.mem)
+        return "Bochs 3 %s; CPU %s, %s (every instruction interpreted, up to 90 million a second)" % (
+            BUILDS[self.bochs], self.cpu, self.mem)
+
+    def boots(self, work):
+        """The ROM the CPU starts in, and the disk: firmware and the ESP, or a ROM of our own and nothing else."""
+        rom = self.rom or os.path.join(self.tree, "usr/share/ovmf/OVMF.fd")
+        lines = ["romimage: file=%s, address=%#x" % (rom, (1 << 32) - os.path.getsize(rom))]
+        if not self.rom:
+            lines += ["ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14",
+                      "ata0-master: type=disk, path=%s, mode=flat" % os.path.join(work, "esp.img"), "boot: disk"]
+        return lines
 
     def configuration(self, work, console):
         share = os.path.join(self.tree, "usr/share")
         megabytes = int(self.mem[:-1])
-        return "\n".join([
+        return "\n".join(self.boots(work) + [
             'display_library: rfb, options="timeout=0"',
-            "romimage: file=%s/ovmf/OVMF.fd, address=0xffc00000" % share,
             "vgaromimage: file=%s/vgabios/vgabios.bin" % share,
             "memory: guest=%d, host=%d" % (megabytes, megabytes),
             "pci: enabled=1, chipset=i440fx",
-            "ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14",
-            "ata0-master: type=disk, path=%s, mode=flat" % os.path.join(work, "esp.img"),
             "plugin_ctrl: unmapped=true, biosdev=true, serial=true",
             "clock: sync=none, time0=1000000000",
             "com1: enabled=1, mode=file, dev=%s" % console,
             "cpu: %s, count=%s, ips=50000000, ignore_bad_msrs=1, reset_on_triple_fault=0" % (CPU[self.cpu], self.smp_count()),
-            "boot: disk",
             "log: " + os.path.join(work, "bochs.log"),
             # It reports every VM exit as an error: that is half of its time, and nobody reads it.
             "error: action=ignore", "info: action=ignore", "debug: action=ignore", "panic: action=fatal", ""])
@@ -77,6 +100,13 @@ class Bochs(machine.Machine):
         return "1:1:%d" % int(self.smp) if self.kernel else "%d" % int(self.smp)
 
     def command(self, work, console="/dev/stdout"):
+        if not self.rom:
+            self.make_disk(work)
+        with open(os.path.join(work, "bochsrc"), "w", encoding="ascii") as out:
+            out.write(self.configuration(work, console))
+        return self.prefix + [os.path.join(work, "bochsrc")]
+
+    def make_disk(self, work):
         esp, image, more = os.path.join(work, "esp.img"), self.image, []
         if self.kernel:
             # No -kernel here: a loader of our own does that, beside the kernel (tests/emu/bare_x86.c).
@@ -90,15 +120,13 @@ class Bochs(machine.Machine):
             media.make_disk(self, esp, image, more)
         with open(esp, "r+b") as disk:
             disk.truncate(-(-os.path.getsize(esp) // TRACK) * TRACK)
-        with open(os.path.join(work, "bochsrc"), "w", encoding="ascii") as out:
-            out.write(self.configuration(work, console))
-        return self.prefix + [os.path.join(work, "bochsrc")]
 
     def start(self, work):
         """COM1 goes into a pipe of our own: on its standard output Bochs itself talks."""
         read, write = os.pipe()
         environment = dict(os.environ, LTDL_LIBRARY_PATH=os.path.join(self.lib, "bochs/plugins"),
-                           BXSHARE=os.path.join(self.tree, "usr/share/bochs"))
+                           BXSHARE=os.path.join(self.tree, "usr/share/bochs"),
+                           FERMATA_BOCHS_AMX="as-is" if self.bochs == "xfd" else "mended")
         with open(os.path.join(work, "bochs.out"), "wb") as own:
             process = subprocess.Popen(self.command(work, "/dev/fd/%d" % write), stdin=subprocess.DEVNULL, stdout=own,
                                        stderr=subprocess.STDOUT, pass_fds=[write], env=environment)

@@ -203,6 +203,8 @@ class Machine:
         self.media, self.enrol = "volume", None
         self.disk = None  # a disk image that is there, instead of one made of image, conf and files
         self.kernel, self.append = None, ""  # boot this kernel directly, without firmware and Fermata
+        # Bochs alone: which one (bochs.BUILDS), and a ROM to start in instead of firmware and Fermata.
+        self.bochs, self.rom = None, None
         # patience: the limit is on QEMU's own CPU time, and on the clock only this many times as long; so
         # that a busy host does not make a test fail.
         self.timeout, self.patience, self.ignore_plans = 120, 1, False
@@ -353,11 +355,12 @@ def judge(machine, result):
     elif machine.exit_pass is not None and result.code != machine.exit_pass:
         reasons.append("QEMU ended with %s, pass is %d" % (result.code, machine.exit_pass))
     own = [line for line in result.lines if line.startswith("fermata: ")]
-    if not machine.kernel and (not own or own[-1] != "fermata: PASS"):
+    alone = machine.kernel or machine.rom
+    if not alone and (not own or own[-1] != "fermata: PASS"):
         reasons.append("the last line is no `fermata: PASS`: %s" % (own[-1] if own else "there is none"))
     reasons += [line for line in result.lines if re.match(r"^(?:\[[^]]*\] )?not ok\b", line)]
     # A guest alone, where the emulator's status says nothing: its plan is the one sign that it came to its end.
-    if machine.kernel and machine.exit_pass is None and not any(re.match(r"1\.\.\d+$", line) for line in result.lines):
+    if alone and machine.exit_pass is None and not any(re.match(r"1\.\.\d+$", line) for line in result.lines):
         reasons.append("no plan (1..N): the guest did not reach its end")
     if not machine.ignore_plans:
         reasons += judge_plans(result.lines)

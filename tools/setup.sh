@@ -1,13 +1,13 @@
 #!/bin/bash
 # Makes sure that what a make verb needs is on this machine: Debian packages by apt, and what cannot be had
-# so (Bochs 3, QEMU 10 on Debian 12, QEMU 11, the arm64 gnu-efi on another machine) as trees in a cache of our own. Says
-# what it does and why; says nothing, and costs milliseconds, when nothing is missing. No apt source and no foreign
-# architecture is ever added to the machine.
+# so (Bochs 3, QEMU 10 on Debian 12, QEMU 11, the arm64 gnu-efi on another machine) as trees in a cache of our own, one
+# of them built from source (Bochs with XFD). Says what it does and why; says nothing, and costs milliseconds, when
+# nothing is missing. No apt source and no foreign architecture is ever added to the machine.
 #
 #   tools/setup.sh SET...        sets: build run debug bochs qemu-10 qemu-11 u-boot sign test lint coverage bench all;
 #                                ARCH=x86_64|arm64 narrows build, run, debug and qemu-N to one architecture (the others
 #                                need both). tests/run asks for qemu-N and u-boot when a test it runs needs them
-#   tools/setup.sh --print NAME  where something is: cache, gnuefi, qemu-10, qemu-11, bochs-tree (all by ARCH)
+#   tools/setup.sh --print NAME  where something is: cache, gnuefi, qemu-10, qemu-11, bochs-tree, bochs-xfd (all by ARCH)
 #
 # FERMATA_CACHE          the cache; default ${XDG_CACHE_HOME:-$HOME/.cache}/fermata
 # FERMATA_DEBIAN_MIRROR  the Debian archive for the trees; default http://deb.debian.org/debian
@@ -33,6 +33,14 @@ qemu_x86_wanted=10
 qemu_tree=$cache/qemu-trixie-1
 qemu11_tree=$cache/qemu-trixie-backports-1
 bochs_tree=$cache/bochs-trixie-1
+# Bochs with our module in it: what goes into the build is in the name.
+bochs_module=$(dirname "${BASH_SOURCE[0]}")/../tests/emu/bochs-xfd
+bochs_options=(--with-nogui --with-rfb --enable-cpu-level=6 --enable-x86-64 --enable-smp --enable-all-optimizations
+    --enable-amx --enable-avx --enable-evex --enable-cet --enable-svm --enable-vmx=2 --enable-pci --enable-memtype
+    --enable-protection-keys --enable-monitor-mwait --enable-configurable-msrs --disable-docbook --disable-readline
+    --enable-instrumentation=instrument/fermata)
+bochs_xfd=$cache/bochs-xfd-1-$({ cat "$bochs_module"/{instrument.cc,instrument.h,Makefile.in} &&
+    echo "${bochs_options[*]}"; } | sha256sum | cut -c1-12)
 u_boot=/usr/lib/u-boot/qemu_arm64/u-boot.bin
 sets='build run debug bochs qemu-10 qemu-11 u-boot sign test lint coverage bench all'
 suite=$(. /etc/os-release 2>/dev/null && echo "${VERSION_CODENAME:-unknown}")
@@ -114,6 +122,10 @@ want_qemu() { # want_qemu MAJOR ARCH: a tests' machine of that version of QEMU
 want_bochs() {
     want mtools "makes the EFI system partition" have mcopy
     [ -e "$bochs_tree/.complete" ] || want_mmdebstrap "Bochs 3"
+    [ -e "$bochs_xfd/.complete" ] && return
+    want g++ "builds Bochs with XFD" have g++
+    want xz-utils "unpacks its source" have xz
+    want debian-archive-keyring "Debian's keys" test -e /usr/share/keyrings/debian-archive-keyring.gpg
 }
 
 want_sign() {
@@ -221,6 +233,64 @@ extract() { # extract DIR SUITE ARCHITECTURE PACKAGE...: a tree of packages and 
     rm -rf "$tmp"
 }
 
+# The source of Bochs by apt from a source list of its own. Only the orig tarball (--tar-only): some mirrors do not have
+# the .dsc. apt checks its SHA-256 by the archive's signed index.
+fetch_bochs_source() { # fetch_bochs_source DIR
+    local dir=$1
+    mkdir -p "$dir"/state/lists/partial "$dir"/cache/archives/partial
+    touch "$dir/status"
+    echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror trixie main" >"$dir/sources.list"
+    local apt=(apt-get -q -o Acquire::Retries=3 -o APT::Sandbox::User="$(id -un)" -o Dir::State="$dir/state"
+        -o Dir::State::status="$dir/status" -o Dir::Cache="$dir/cache" -o Dir::Etc::sourcelist="$dir/sources.list"
+        -o Dir::Etc::sourceparts=/dev/null)
+    (cd "$dir" && "${apt[@]}" update && "${apt[@]}" source --download-only --tar-only bochs=3.0+dfsg-1) >"$log" 2>&1 &&
+        ls "$dir"/bochs_*.orig.tar.* >/dev/null 2>&1
+}
+
+build_bochs() {
+    local tmp source files jobs builder all=470
+    tmp=$(mktemp -d "$cache/tmp.XXXXXX")
+    # shellcheck disable=SC2064
+    trap "rm -rf '$tmp' '$log'" EXIT
+    say "no Bochs of any distribution has XFD: building Bochs 3.0 with tests/emu/bochs-xfd in it (once; about 3 minutes)"
+    fetch_bochs_source "$tmp/apt" || bochs_failed "could not get the source of Bochs from $mirror"
+    mkdir "$tmp/source"
+    tar -C "$tmp/source" --strip-components=1 -xf "$tmp"/apt/bochs_*.orig.tar.* >"$log" 2>&1 ||
+        bochs_failed "could not unpack the source of Bochs"
+    source=$tmp/source
+    mkdir "$source/instrument/fermata"
+    cp "$bochs_module"/{instrument.cc,instrument.h,Makefile.in} "$source/instrument/fermata/"
+    (cd "$source" && CFLAGS=-O2 CXXFLAGS=-O2 ./configure "${bochs_options[@]}") >"$log" 2>&1 ||
+        bochs_failed "Bochs does not configure"
+    jobs=$(nproc)
+    make -C "$source" -j"$jobs" bochs >"$log" 2>&1 &
+    builder=$!
+    local shown=0 every=20
+    [ -t 2 ] && every=1
+    while kill -0 "$builder" 2>/dev/null; do
+        sleep 1
+        files=$(grep -c -- ' -c ' "$log" || true)
+        shown=$((shown + 1))
+        [ $((shown % every)) = 0 ] || continue
+        if [ -t 2 ]; then printf '\rsetup: compiling: %d of about %d files ' "$files" "$all" >&2
+        else say "compiling: $files of about $all files"; fi
+    done
+    [ ! -t 2 ] || printf '\n' >&2
+    wait "$builder" || bochs_failed "Bochs does not build"
+    mkdir "$tmp/out"
+    strip -o "$tmp/out/bochs" "$source/bochs"
+    touch "$tmp/out/.complete"
+    rm -rf "$bochs_xfd"
+    mv -T "$tmp/out" "$bochs_xfd"
+    rm -rf "$tmp"
+    say "Bochs with XFD is in $bochs_xfd"
+}
+
+bochs_failed() { # bochs_failed WHAT
+    tail -n 15 "$log" >&2
+    die "$1 (above: the last words)"
+}
+
 make_trees() { # make_trees SET ARCH...
     local set=$1 arch
     shift
@@ -234,6 +304,7 @@ make_trees() { # make_trees SET ARCH...
                 "$bochs_tree (140 MB, about 30 s; nothing of it is installed)"
             extract "$bochs_tree" trixie "$(dpkg --print-architecture)" bochs bochs-term vgabios ovmf libc6
         fi
+        if [ "$set" = bochs ] && [ ! -e "$bochs_xfd/.complete" ]; then build_bochs; fi
         if tree_missing "$set" "$arch" 10; then
             say "extracting QEMU 10 of Debian 13 into $qemu_tree (650 MB, about 10 s; nothing of it is installed):" \
                 "Debian 12's cannot intercept a guest's XSETBV, and tests want both"
@@ -269,8 +340,9 @@ print() { # print NAME
     qemu-10) echo "$qemu_tree" ;;
     qemu-11) echo "$qemu11_tree" ;;
     bochs-tree) echo "$bochs_tree" ;;
+    bochs-xfd) echo "$bochs_xfd" ;;
     gnuefi) if [ "${ARCH:-x86_64}" = arm64 ] && [ "$host" != aarch64 ]; then echo "$gnuefi_arm64"; fi ;;
-    *) die "nothing is called '$1' (cache, gnuefi, qemu-10, qemu-11, bochs-tree)" ;;
+    *) die "nothing is called '$1' (cache, gnuefi, qemu-10, qemu-11, bochs-tree, bochs-xfd)" ;;
     esac
 }
 
@@ -313,7 +385,7 @@ main() {
 trees_missing() { # trees_missing SET ARCH...
     local set=$1 arch
     shift
-    [ "$set" = bochs ] && [ ! -e "$bochs_tree/.complete" ] && return 0
+    [ "$set" = bochs ] && { [ ! -e "$bochs_tree/.complete" ] || [ ! -e "$bochs_xfd/.complete" ]; } && return 0
     for arch in "$@"; do
         [ "$arch" = arm64 ] && [ "$host" != aarch64 ] && [ ! -e "$gnuefi_arm64/.complete" ] && return 0
         tree_missing "$set" "$arch" 10 && return 0

@@ -93,7 +93,25 @@ def odd_x86(_):
             return source.read()
 
 
+def xfd_check(_):
+    """The ROM of bochs-xfd/check: the bare machine checks its own AMX and XFD."""
+    here = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bochs-xfd/check")
+    cross = "" if platform.machine() == "x86_64" else "x86_64-linux-gnu-"
+    flags = ("-m64 -O2 -Wall -Wextra -Werror -std=gnu11 -ffreestanding -fno-pic -mno-red-zone -mgeneral-regs-only "
+             "-fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables").split()
+    with tempfile.TemporaryDirectory() as work:
+        rom = os.path.join(work, "rom")
+        for name in ("rom.S", "check.c"):
+            subprocess.run([cross + "gcc"] + flags + ["-c", os.path.join(here, name),
+                                                      "-o", os.path.join(work, name + ".o")], check=True)
+        subprocess.run([cross + "ld", "-n", "--no-warn-rwx-segments", "-T", os.path.join(here, "rom.lds"),
+                        os.path.join(work, "rom.S.o"), os.path.join(work, "check.c.o"), "-o", rom], check=True)
+        with open(rom, "rb") as source:
+            return source.read()
+
+
 KINDS = {
+    "xfd-check": xfd_check,
     "odd-x86": odd_x86,
     "copy": lambda guest: guest,
     "empty": lambda guest: bytearray(),
