@@ -1,12 +1,14 @@
 /*
- * XFD for Bochs 3.0, which has AMX and no XFD (extended feature disable; SDM 1, 13.14), and a mend of what it does
- * wrong with AMX state. An instrumentation module: Bochs itself is built as it comes.
+ * XFD for Bochs 3.0, which has AMX and no XFD (extended feature disable; SDM 1, 13.14), and a mend
+ * of what it does wrong with AMX state. An instrumentation module: Bochs itself is built as it
+ * comes.
  *
- * It puts handlers of its own into two tables of Bochs: what executes an opcode (BxOpcodesTable) and what XSAVE* and
- * XRSTOR* do with a state component (xsave_restore). A handler looks at XFD and goes on to Bochs's own.
+ * It puts handlers of its own into two tables of Bochs: what executes an opcode (BxOpcodesTable)
+ * and what XSAVE* and XRSTOR* do with a state component (xsave_restore). A handler looks at XFD and
+ * goes on to Bochs's own.
  *
- * FERMATA_BOCHS_AMX=as-is in the environment leaves the errata as the packaged Bochs has them; the default mends
- * them (tests/emu/ERRATA.md has them all, with what the manual says).
+ * FERMATA_BOCHS_AMX=as-is in the environment leaves the errata as the packaged Bochs has them; the
+ * default mends them (tests/emu/ERRATA.md has them all, with what the manual says).
  */
 #define NEED_CPU_REG_SHORTCUTS 1
 #include "bochs.h"
@@ -19,7 +21,8 @@
 extern bxIAOpcodeTable BxOpcodesTable[];
 extern XSaveRestoreStateHelper xsave_restore[];
 
-namespace {
+namespace
+{
 
 const unsigned IA32_XFD = 0x1c4, IA32_XFD_ERR = 0x1c5;
 const unsigned TILECFG = 17, TILEDATA = 18; /* state components */
@@ -28,19 +31,22 @@ const Bit64u COMPACTED = BX_CONST64(1) << 63; /* XCOMP_BV[63] */
 const unsigned BV = 512, XCOMP = 520, RESERVED = 528, HEADER_END = 576;
 
 bool mended;
-/* Does the XSAVE* now executing store tile data as INIT? Set before each instruction that asks for XINUSE. */
+/* Does the XSAVE* now executing store tile data as INIT? Set before each instruction that asks for
+ * XINUSE. */
 bool stored_as_init;
 BxExecutePtr_tR original[BX_IA_LAST];
 XSaveRestoreStateHelper component[xcr0_t::BX_XCR0_LAST]; /* as Bochs has them */
 
-/* Components aligned to 64 bytes in the compacted format on the CPU that has them (CPUID 0xD.n ECX[1]). */
+/* Components aligned to 64 bytes in the compacted format on the CPU that has them (CPUID 0xD.n
+ * ECX[1]). */
 bool aligned(unsigned n)
 {
     return n == TILECFG || n == TILEDATA;
 }
 
 /* Never made: its functions run on Bochs's own CPU, as if they were that class's. */
-class Cpu : public BX_CPU_C {
+class Cpu : public BX_CPU_C
+{
   public:
     void tile(bxInstruction_c *i);
     void dot_product(bxInstruction_c *i);
@@ -76,8 +82,8 @@ bool Cpu::disabled(void)
 }
 
 /*
- * SDM 1, 13.14: XFD_ERR becomes XFD AND what the instruction needs, before anything else happens: an intercepted #NM
- * exits with it set.
+ * SDM 1, 13.14: XFD_ERR becomes XFD AND what the instruction needs, before anything else happens:
+ * an intercepted #NM exits with it set.
  */
 void Cpu::not_available(void)
 {
@@ -107,7 +113,8 @@ void Cpu::dot_product(bxInstruction_c *i)
     if (disabled())
         not_available();
     const unsigned op = i->getIaOpcode(), to = i->dst(), left = i->src1(), right = i->src2();
-    const bool left_signed = op != BX_IA_TDPBUSD_TnnnTrmTreg, right_signed = op != BX_IA_TDPBSUD_TnnnTrmTreg;
+    const bool left_signed = op != BX_IA_TDPBUSD_TnnnTrmTreg,
+               right_signed = op != BX_IA_TDPBSUD_TnnnTrmTreg;
     check_tiles(i, to, left, right);
     const unsigned rows = amx->tile_num_rows(to), columns = amx->tile_dword_elements_per_row(to);
     for (unsigned m = 0; m < rows; m++) {
@@ -169,7 +176,8 @@ bool Cpu::header_is_good(bxInstruction_c *i, bx_address area, Bit64u enabled)
     return xcomp == 0 && i->getIaOpcode() != BX_IA_XRSTORS && !(bv & ~enabled);
 }
 
-/* #NM if it would load tile data. Nothing has been loaded by then: the check comes before Bochs's own code. */
+/* #NM if it would load tile data. Nothing has been loaded by then: the check comes before Bochs's
+ * own code. */
 void Cpu::xrstor(bxInstruction_c *i)
 {
     if (!disabled()) {
@@ -180,7 +188,8 @@ void Cpu::xrstor(bxInstruction_c *i)
     const bx_address area = BX_CPU_RESOLVE_ADDR(i);
     const bool supervisor = i->getIaOpcode() == BX_IA_XRSTORS;
     const Bit64u enabled = xcr0.get32() | (supervisor ? msr.ia32_xss : 0);
-    if (!(get_laddr(i->seg(), area) & 63) && !(supervisor && CPL != 0) && header_is_good(i, area, enabled) &&
+    if (!(get_laddr(i->seg(), area) & 63) && !(supervisor && CPL != 0) &&
+        header_is_good(i, area, enabled) &&
         (read_virtual_qword(i->seg(), (area + BV) & i->asize_mask()) & EAX & enabled & TILES))
         not_available();
     go_on(i);
@@ -251,7 +260,8 @@ bool Cpu::tiledata_in_use(void)
 {
     if (stored_as_init)
         return false;
-    return mended ? amx->tile_use_tracker != 0 : (this->*component[TILEDATA].xstate_in_use_method)();
+    return mended ? amx->tile_use_tracker != 0
+                  : (this->*component[TILEDATA].xstate_in_use_method)();
 }
 
 void Cpu::tiledata_save(bxInstruction_c *i, bx_address at)
@@ -264,8 +274,9 @@ void Cpu::tiledata_save(bxInstruction_c *i, bx_address at)
     zero.clear();
     at = align(i, at);
     for (unsigned n = 0; n < BX_TILE_REGISTERS * BX_TILE_MAX_ROWS; n++)
-        write_virtual_zmmword(i->seg(), (at + n * 64) & i->asize_mask(),
-                              stored_as_init ? &zero : &amx->tile[n / BX_TILE_MAX_ROWS].row[n % BX_TILE_MAX_ROWS]);
+        write_virtual_zmmword(
+            i->seg(), (at + n * 64) & i->asize_mask(),
+            stored_as_init ? &zero : &amx->tile[n / BX_TILE_MAX_ROWS].row[n % BX_TILE_MAX_ROWS]);
 }
 
 void Cpu::tiledata_restore(bxInstruction_c *i, bx_address at)
@@ -279,8 +290,9 @@ void Cpu::tiledata_restore(bxInstruction_c *i, bx_address at)
 }
 
 /*
- * Saving: Bochs adds lengths up without alignment, and 17 and 18 are its last components: rounding up what it has
- * come to gives the right place. An area begins at a multiple of 64 of the linear address.
+ * Saving: Bochs adds lengths up without alignment, and 17 and 18 are its last components: rounding
+ * up what it has come to gives the right place. An area begins at a multiple of 64 of the linear
+ * address.
  */
 bx_address Cpu::align(bxInstruction_c *i, bx_address at)
 {
@@ -288,8 +300,8 @@ bx_address Cpu::align(bxInstruction_c *i, bx_address at)
 }
 
 /*
- * Restoring: in the compacted format Bochs forgets the components that the image has and the mask leaves out. So the
- * place is worked out here from XCOMP_BV (SDM 1, 13.4.3).
+ * Restoring: in the compacted format Bochs forgets the components that the image has and the mask
+ * leaves out. So the place is worked out here from XCOMP_BV (SDM 1, 13.4.3).
  */
 bx_address Cpu::place(bxInstruction_c *i, unsigned n, bx_address at)
 {
@@ -314,7 +326,8 @@ template <unsigned N> void Cpu::restore(bxInstruction_c *i, bx_address at)
 void replace(unsigned op, BxExecutePtr_tR handler)
 {
     bxIAOpcodeTable *entry = &BxOpcodesTable[op];
-    original[op] = entry->execute1 && entry->execute1 != &BX_CPU_C::BxError ? entry->execute1 : entry->execute2;
+    original[op] = entry->execute1 && entry->execute1 != &BX_CPU_C::BxError ? entry->execute1
+                                                                            : entry->execute2;
     if (entry->execute1 == original[op])
         entry->execute1 = handler;
     if (entry->execute2 == original[op])
@@ -324,11 +337,14 @@ void replace(unsigned op, BxExecutePtr_tR handler)
 void replace_handlers()
 {
     static const unsigned tile_ops[] = {
-        BX_IA_TILELOADD_TnnnMdq,        BX_IA_TILELOADDT1_TnnnMdq,   BX_IA_TILELOADDRS_TnnnMdq,
-        BX_IA_TILELOADDRST1_TnnnMdq,    BX_IA_TILESTORED_MdqTnnn,    BX_IA_TILEZERO_Tnnn,
-        BX_IA_TDPBSSD_TnnnTrmTreg,      BX_IA_TDPBSUD_TnnnTrmTreg,   BX_IA_TDPBUSD_TnnnTrmTreg,
-        BX_IA_TDPBUUD_TnnnTrmTreg,      BX_IA_TDPBF16PS_TnnnTrmTreg, BX_IA_TDPFP16PS_TnnnTrmTreg,
-        BX_IA_TCMMRLFP16PS_TnnnTrmTreg, BX_IA_TCMMIMFP16PS_TnnnTrmTreg, BX_IA_TMMULTF32PS_TnnnTrmTreg,
+        BX_IA_TILELOADD_TnnnMdq,        BX_IA_TILELOADDT1_TnnnMdq,
+        BX_IA_TILELOADDRS_TnnnMdq,      BX_IA_TILELOADDRST1_TnnnMdq,
+        BX_IA_TILESTORED_MdqTnnn,       BX_IA_TILEZERO_Tnnn,
+        BX_IA_TDPBSSD_TnnnTrmTreg,      BX_IA_TDPBSUD_TnnnTrmTreg,
+        BX_IA_TDPBUSD_TnnnTrmTreg,      BX_IA_TDPBUUD_TnnnTrmTreg,
+        BX_IA_TDPBF16PS_TnnnTrmTreg,    BX_IA_TDPFP16PS_TnnnTrmTreg,
+        BX_IA_TCMMRLFP16PS_TnnnTrmTreg, BX_IA_TCMMIMFP16PS_TnnnTrmTreg,
+        BX_IA_TMMULTF32PS_TnnnTrmTreg,
     };
     static const unsigned signed_ops[] = {BX_IA_TDPBSSD_TnnnTrmTreg, BX_IA_TDPBSUD_TnnnTrmTreg,
                                           BX_IA_TDPBUSD_TnnnTrmTreg};
@@ -412,8 +428,9 @@ void xfd_decoded(unsigned cpu, bxInstruction_c *i, const Bit8u *code, unsigned l
         return;
     while (length > 5 && *code && strchr("\x26\x2e\x36\x3e\x64\x65\x67", *code))
         code++, length--;
-    if (length < 5 || code[0] != 0xc4 || (code[1] & 0x1f) != 2 || code[2] != 0x79 || code[3] != 0x49 ||
-        (code[4] & 0x38) != 0 || !(code[1] & 0x80) || i->modC0() || !BX_CPU(cpu)->amx)
+    if (length < 5 || code[0] != 0xc4 || (code[1] & 0x1f) != 2 || code[2] != 0x79 ||
+        code[3] != 0x49 || (code[4] & 0x38) != 0 || !(code[1] & 0x80) || i->modC0() ||
+        !BX_CPU(cpu)->amx)
         return;
     i->setIaOpcode(BX_IA_STTILECFG);
     i->execute1 = EXECUTES(sttilecfg);

@@ -1,6 +1,7 @@
 /*
- * What Bochs calls of an instrumentation module (its instrument/instrumentation.txt names the hooks). Three are
- * needed here, none of them on the path of an instruction: this Bochs is as fast as the packaged one.
+ * What Bochs calls of an instrumentation module (its instrument/instrumentation.txt names the
+ * hooks). Three are needed here, none of them on the path of an instruction: this Bochs is as fast
+ * as the packaged one.
  */
 #ifndef FERMATA_BOCHS_XFD_H
 #define FERMATA_BOCHS_XFD_H
@@ -11,8 +12,8 @@ void xfd_initialize(unsigned cpu);
 void xfd_reset(unsigned cpu, unsigned type);
 void xfd_decoded(unsigned cpu, bxInstruction_c *i, const Bit8u *code, unsigned length, bool is64);
 
-#define BX_INSTR_INITIALIZE(cpu) xfd_initialize(cpu)
-#define BX_INSTR_RESET(cpu, type) xfd_reset(cpu, type)
+#define BX_INSTR_INITIALIZE(cpu)                          xfd_initialize(cpu)
+#define BX_INSTR_RESET(cpu, type)                         xfd_reset(cpu, type)
 #define BX_INSTR_OPCODE(cpu, i, code, length, is32, is64) xfd_decoded(cpu, i, code, length, is64)
 
 #define BX_INSTR_INIT_ENV()

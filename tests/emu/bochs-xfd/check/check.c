@@ -1,24 +1,24 @@
 /*
- * What a CPU with AMX and XFD does, checked instruction by instruction on the bare machine: SDM 1, 13.14 (XFD), 13.6 to
- * 13.12 (XSAVE*, XRSTOR*), SDM 2 (AMX). Two groups: "xfd" is what the module beside this file adds to Bochs, "amx" what
- * it mends. It prints TAP on COM1.
+ * What a CPU with AMX and XFD does, checked instruction by instruction on the bare machine: SDM
+ * 1, 13.14 (XFD), 13.6 to 13.12 (XSAVE*, XRSTOR*), SDM 2 (AMX). Two groups: "xfd" is what the
+ * module beside this file adds to Bochs, "amx" what it mends. It prints TAP on COM1.
  */
 typedef unsigned char u8;
 typedef unsigned short u16;
 typedef unsigned int u32;
 typedef unsigned long u64;
 
-#define IA32_XFD 0x1c4
+#define IA32_XFD     0x1c4
 #define IA32_XFD_ERR 0x1c5
-#define IA32_XSS 0xda0
-#define TILECFG (1ul << 17)
-#define TILEDATA (1ul << 18)
-#define TILES (TILECFG | TILEDATA)
-#define COMPACTED (1ul << 63)
-#define ALL (7ul | 0xe0ul | TILES) /* x87, SSE, AVX, AVX-512, AMX */
-#define UD 6
-#define NM 7
-#define GP 13
+#define IA32_XSS     0xda0
+#define TILECFG      (1ul << 17)
+#define TILEDATA     (1ul << 18)
+#define TILES        (TILECFG | TILEDATA)
+#define COMPACTED    (1ul << 63)
+#define ALL          (7ul | 0xe0ul | TILES) /* x87, SSE, AVX, AVX-512, AMX */
+#define UD           6
+#define NM           7
+#define GP           13
 
 struct tilecfg {
     u8 palette, start_row, zero[14];
@@ -36,11 +36,13 @@ int attempt(void (*f)(void *), void *arg);
 void main(void);
 
 static struct area area, other;
-static u8 tile_in[8][1024] __attribute__((aligned(64))), tile_out[8][1024] __attribute__((aligned(64)));
+static u8 tile_in[8][1024] __attribute__((aligned(64))),
+    tile_out[8][1024] __attribute__((aligned(64)));
 static struct tilecfg full, seen;
 static u32 count, offset_cfg, offset_data; /* in the standard format */
 
-/* --- Output ----------------------------------------------------------------------------------------- */
+/* --- Output
+ * ----------------------------------------------------------------------------------------- */
 
 static void out8(u16 port, u8 value)
 {
@@ -107,7 +109,8 @@ static void equal(u64 got, u64 want, const char *name)
     check(got == want, name);
 }
 
-/* --- Instructions ----------------------------------------------------------------------------------- */
+/* --- Instructions
+ * ----------------------------------------------------------------------------------- */
 
 /* The compiler's own use of these would be SSE; -mgeneral-regs-only makes it plain loops. */
 void *memset(void *to, int value, u64 bytes);
@@ -128,7 +131,9 @@ static int same(const void *a, const void *b, u64 bytes)
 
 static void cpuid(u32 leaf, u32 sub, u32 r[4])
 {
-    __asm__ volatile("cpuid" : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3]) : "a"(leaf), "c"(sub));
+    __asm__ volatile("cpuid"
+                     : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3])
+                     : "a"(leaf), "c"(sub));
 }
 
 struct msr {
@@ -196,7 +201,10 @@ static void set_ts(int on)
 
 static void set_osxsave(int on)
 {
-    __asm__ volatile("mov %0, %%cr4" : : "r"(on ? cr4() | 1 << 18 : cr4() & ~(1ul << 18)) : "memory");
+    __asm__ volatile("mov %0, %%cr4"
+                     :
+                     : "r"(on ? cr4() | 1 << 18 : cr4() & ~(1ul << 18))
+                     : "memory");
 }
 
 #define INSTRUCTION(name, text)                                                                    \
@@ -229,7 +237,10 @@ struct image {
     static void name(void *arg)                                                                    \
     {                                                                                              \
         struct image *m = arg;                                                                     \
-        __asm__ volatile(text : : "D"(m->area), "a"((u32)m->mask), "d"((u32)(m->mask >> 32)) : "memory"); \
+        __asm__ volatile(text                                                                      \
+                         :                                                                         \
+                         : "D"(m->area), "a"((u32)m->mask), "d"((u32)(m->mask >> 32))              \
+                         : "memory");                                                              \
     }
 MOVER(i_xsave, "xsave64 (%0)")
 MOVER(i_xsaveopt, "xsaveopt64 (%0)")
@@ -244,7 +255,8 @@ static int move(void (*f)(void *), struct area *to, u64 mask)
     return attempt(f, &m);
 }
 
-/* --- Tiles ------------------------------------------------------------------------------------------ */
+/* --- Tiles
+ * ------------------------------------------------------------------------------------------ */
 
 static u32 seed; /* no data in a ROM */
 
@@ -255,8 +267,10 @@ static u8 byte(void)
 }
 
 #define EACH_TILE(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
-#define LOAD(n) __asm__ volatile("tileloadd (%0,%1), %%tmm" #n : : "r"(tile_in[n]), "r"(64ul));
-#define STORE(n) __asm__ volatile("tilestored %%tmm" #n ", (%0,%1)" : : "r"(tile_out[n]), "r"(64ul) : "memory");
+#define LOAD(n)      __asm__ volatile("tileloadd (%0,%1), %%tmm" #n : : "r"(tile_in[n]), "r"(64ul));
+#define STORE(n)                                                                                   \
+    __asm__ volatile("tilestored %%tmm" #n ", (%0,%1)" : : "r"(tile_out[n]), "r"(64ul) : "memor"   \
+                                                                                         "y");
 
 /* All tiles 16 rows of 64 bytes, with random contents. */
 static void fill_tiles(void)
@@ -284,7 +298,8 @@ static void clear(struct area *a)
     memset(a, 0, sizeof *a);
 }
 
-/* --- xfd: what the module adds ------------------------------------------------------------------------ */
+/* --- xfd: what the module adds
+ * ------------------------------------------------------------------------ */
 
 static void xfd_enumerated(void)
 {
@@ -301,7 +316,8 @@ static void xfd_enumerated(void)
     for (u32 bit = 0; bit < 64; bit++)
         for (u32 m = IA32_XFD; m <= IA32_XFD_ERR; m++) {
             refused &= bit == 18 || wrmsr(m, TILEDATA | 1ul << bit) == GP;
-            kept &= wrmsr(m, TILEDATA) < 0 && rdmsr(m) == TILEDATA && wrmsr(m, 0) < 0 && rdmsr(m) == 0;
+            kept &=
+                wrmsr(m, TILEDATA) < 0 && rdmsr(m) == TILEDATA && wrmsr(m, 0) < 0 && rdmsr(m) == 0;
         }
     check(refused, "xfd: reserved bits of XFD and XFD_ERR are #GP");
     check(kept, "xfd: bit 18 of both is storage");
@@ -312,9 +328,11 @@ struct named {
     void (*run)(void *);
 };
 static const struct named tile_instructions[] = {
-    {"xfd: TILELOADD", i_tileloadd},   {"xfd: TILELOADDT1", i_tileloaddt1}, {"xfd: TILESTORED", i_tilestored},
-    {"xfd: TILEZERO", i_tilezero},     {"xfd: TDPBSSD", i_tdpbssd},         {"xfd: TDPBSUD", i_tdpbsud},
-    {"xfd: TDPBUSD", i_tdpbusd},       {"xfd: TDPBUUD", i_tdpbuud},         {"xfd: TDPBF16PS", i_tdpbf16ps},
+    {"xfd: TILELOADD", i_tileloadd},   {"xfd: TILELOADDT1", i_tileloaddt1},
+    {"xfd: TILESTORED", i_tilestored}, {"xfd: TILEZERO", i_tilezero},
+    {"xfd: TDPBSSD", i_tdpbssd},       {"xfd: TDPBSUD", i_tdpbsud},
+    {"xfd: TDPBUSD", i_tdpbusd},       {"xfd: TDPBUUD", i_tdpbuud},
+    {"xfd: TDPBF16PS", i_tdpbf16ps},
 };
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
@@ -356,7 +374,8 @@ static void xfd_others(void)
     fill_tiles();
     wrmsr(IA32_XFD_ERR, 0);
     wrmsr(IA32_XFD, TILEDATA);
-    int good = attempt(i_ldtilecfg, &full) < 0 && attempt(i_tilerelease, 0) < 0 && attempt(i_ldtilecfg, &full) < 0;
+    int good = attempt(i_ldtilecfg, &full) < 0 && attempt(i_tilerelease, 0) < 0 &&
+               attempt(i_ldtilecfg, &full) < 0;
     check(good && rdmsr(IA32_XFD_ERR) == 0, "xfd: none on LDTILECFG and TILERELEASE");
     wrmsr(IA32_XFD, 0);
     memset(tile_in, 0, sizeof tile_in);
@@ -403,7 +422,8 @@ static void xfd_save(void)
 
 static void xfd_restore(void)
 {
-    static const struct named forms[] = {{"xfd: XRSTOR", i_xrstor}, {"xfd: XRSTOR, compacted", i_xrstor},
+    static const struct named forms[] = {{"xfd: XRSTOR", i_xrstor},
+                                         {"xfd: XRSTOR, compacted", i_xrstor},
                                          {"xfd: XRSTORS", i_xrstors}};
     for (u32 n = 0; n < COUNT(forms); n++) {
         void (*run)(void *) = forms[n].run;
@@ -425,7 +445,8 @@ static void xfd_restore(void)
         set_ts(1);
         good &= move(run, &area, TILES | 3) == NM && rdmsr(IA32_XFD_ERR) == 0;
         set_ts(0);
-        good &= move(run, (struct area *)(area.legacy + 16), TILES | 3) == GP && rdmsr(IA32_XFD_ERR) == 0;
+        good &= move(run, (struct area *)(area.legacy + 16), TILES | 3) == GP &&
+                rdmsr(IA32_XFD_ERR) == 0;
         area.reserved[0] = 1;
         good &= move(run, &area, TILES | 3) == GP && rdmsr(IA32_XFD_ERR) == 0;
         area.reserved[0] = 0;
@@ -439,7 +460,8 @@ static void xfd_restore(void)
     }
 }
 
-/* --- amx: what it mends ------------------------------------------------------------------------------- */
+/* --- amx: what it mends
+ * ------------------------------------------------------------------------------- */
 
 static void amx_in_use(void)
 {
@@ -463,7 +485,8 @@ static void amx_config(void)
     }
     attempt(i_ldtilecfg, &shape);
     memset(&seen, 0xee, sizeof seen);
-    check(attempt(i_sttilecfg, &seen) < 0 && same(&seen, &shape, 64), "amx: STTILECFG gives what LDTILECFG took");
+    check(attempt(i_sttilecfg, &seen) < 0 && same(&seen, &shape, 64),
+          "amx: STTILECFG gives what LDTILECFG took");
     check(attempt(i_sttilecfg_w1, &seen) == UD, "amx: STTILECFG with VEX.W1 is #UD");
     wrmsr(IA32_XFD, TILEDATA);
     check(attempt(i_sttilecfg, &seen) < 0, "amx: STTILECFG does not care about XFD");
@@ -536,14 +559,21 @@ static void amx_alignment(void)
     const u32 size = 576 + 64 + 64 + 8192;
     fill_tiles();
     clear(&area);
-    __asm__ volatile("mov %%cr4, %%rax; or $0x400000, %%rax; mov %%rax, %%cr4; xor %%ecx, %%ecx; xor %%edx, %%edx;"
-                     "mov $0x50, %%eax; wrpkru" : : : "rax", "rcx", "rdx"); /* keys 2 and 3, which nobody uses */
+    __asm__ volatile("mov %%cr4, %%rax; or $0x400000, %%rax; mov %%rax, %%cr4; xor %%ecx, %%ecx; "
+                     "xor %%edx, %%edx;"
+                     "mov $0x50, %%eax; wrpkru"
+                     :
+                     :
+                     : "rax", "rcx", "rdx"); /* keys 2 and 3, which nobody uses */
     move(i_xsavec, &area, TILES | 1ul << 9);
     int good = r[1] == size && same((u8 *)&area + 704, tile_in, 8192) && area.extended[0] == 0x50;
     attempt(i_tilerelease, 0);
     move(i_xrstor, &area, TILES | 1ul << 9);
     check(good && tiles_held(), "amx: compacted size and place");
-    __asm__ volatile("xor %%ecx, %%ecx; xor %%edx, %%edx; xor %%eax, %%eax; wrpkru" : : : "rax", "rcx", "rdx");
+    __asm__ volatile("xor %%ecx, %%ecx; xor %%edx, %%edx; xor %%eax, %%eax; wrpkru"
+                     :
+                     :
+                     : "rax", "rcx", "rdx");
     xsetbv(ALL);
 }
 
