@@ -100,12 +100,12 @@ def xfd_check(_):
     flags = ("-m64 -O2 -Wall -Wextra -Werror -std=gnu11 -ffreestanding -fno-pic -mno-red-zone -mgeneral-regs-only "
              "-fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables").split()
     with tempfile.TemporaryDirectory() as work:
-        rom = os.path.join(work, "rom")
-        for name in ("rom.S", "check.c"):
+        rom, sources = os.path.join(work, "rom"), ("rom.S", "machine.c", "xfd.c", "amx.c")
+        for name in sources:
             subprocess.run([cross + "gcc"] + flags + ["-c", os.path.join(here, name),
                                                       "-o", os.path.join(work, name + ".o")], check=True)
         subprocess.run([cross + "ld", "-n", "--no-warn-rwx-segments", "-T", os.path.join(here, "rom.lds"),
-                        os.path.join(work, "rom.S.o"), os.path.join(work, "check.c.o"), "-o", rom], check=True)
+                        "-o", rom] + [os.path.join(work, name + ".o") for name in sources], check=True)
         with open(rom, "rb") as source:
             return source.read()
 
