@@ -67,6 +67,26 @@ one:
     STUB vldmxcsr, vldmxcsr 24(%rdi)
     STUB vpxord_zmm20, vpxord %zmm20, %zmm20, %zmm20
     STUB kxnorw_k3, kxnorw %k3, %k3, %k3
+    STUB kmovw, kmovw %k3, %eax
+    STUB vmovups_zmm_load, vmovups (%rdi), %zmm0
+    STUB vmovups_zmm_store, vmovups %zmm0, (%rdi)
+    STUB vaddps_zmm, vaddps %zmm17, %zmm16, %zmm16
+
+/* AMX */
+    STUB ldtilecfg, ldtilecfg 3136(%rdi)
+    STUB sttilecfg, sttilecfg 3200(%rdi)
+    STUB tilerelease, tilerelease
+    STUB tilezero, tilezero %tmm1
+    STUB tdpbssd, tdpbssd %tmm2, %tmm1, %tmm0
+    STUB tdpbf16ps, tdpbf16ps %tmm2, %tmm1, %tmm0
+/* Two operands are one register, which assemblers refuse: VEX.128.F2.0F38.W0 5E /r, ModRM.reg, ModRM.rm, VEX.vvvv. */
+    .macro TDPBSSD name, c, a, b
+    STUB \name, .byte 0xc4, 0xe2, 0x03 | (15 - \b) << 3, 0x5e, 0xc0 | \c << 3 | \a
+    .endm
+    TDPBSSD tdp_a_is_b, 0, 1, 1
+    TDPBSSD tdp_a_is_c, 0, 0, 1
+    TDPBSSD tdp_b_is_c, 0, 1, 0
+    STUB tileload_tmm5, tileloadd (%rdi,%rdx), %tmm5
     STUB andn, andn %rdi, %rdi, %rax
 
 /*
@@ -89,6 +109,9 @@ insn_\name\()_at:
     STUB_MASKED xsavec, $-1, $~0x60000, $0, xsavec64 (%rdi)
     STUB_MASKED xsaves, $-1, $~0x60000, $0, xsaves64 (%rdi)
     STUB_MASKED xrstor, $-1, $~0x60000, $0, xrstor64 (%rdi)
+    STUB_MASKED xrstors, $-1, $~0x60000, $0, xrstors64 (%rdi)
+    STUB_MASKED tileloadd, $0, $64, $0, tileloadd (%rdi,%rax), %tmm1
+    STUB_MASKED tilestored, $0, $64, $0, tilestored %tmm1, (%rdi,%rax)
     STUB_MASKED xgetbv, $0, $0, $0, xgetbv
     STUB_MASKED xgetbv1, $0, $0, $1, xgetbv
     STUB_MASKED xgetbv2, $0, $0, $2, xgetbv

@@ -11,10 +11,15 @@ struct scratch {
     u8 out[16];    /* small stores */
     u64 value;     /* EDX:EAX or RAX */
     u32 index;     /* ECX */
-    u32 reserved[249];
+    u32 reserved[9];
+    u8 tilecfg[64]; /* what LDTILECFG loads */
+    u8 stored[64];  /* what STTILECFG stores */
+    u32 reserved2[208];
 } ALIGNED(4096);
 _Static_assert(offsetof(struct scratch, value) == 3088, "stubs.S");
 _Static_assert(offsetof(struct scratch, index) == 3096, "stubs.S");
+_Static_assert(offsetof(struct scratch, tilecfg) == 3136, "stubs.S");
+_Static_assert(offsetof(struct scratch, stored) == 3200, "stubs.S");
 _Static_assert(sizeof(struct scratch) == 4096, "one page, so that CPL 3 gets nothing else");
 
 extern struct scratch scratch;      /* CPL 0 only: PKRU does not govern it */
@@ -57,12 +62,29 @@ STUB(vzeroupper);
 STUB(vldmxcsr);
 STUB(vpxord_zmm20);
 STUB(kxnorw_k3);
+STUB(kmovw);
+STUB(vmovups_zmm_load);
+STUB(vmovups_zmm_store);
+STUB(vaddps_zmm);
+STUB(ldtilecfg);
+STUB(sttilecfg);
+STUB(tilerelease);
+STUB(tilezero);
+STUB_AT(tileloadd);
+STUB_AT(tilestored);
+STUB(tdpbssd);
+STUB(tdpbf16ps);
+STUB(tdp_a_is_b);
+STUB(tdp_a_is_c);
+STUB(tdp_b_is_c);
+STUB(tileload_tmm5);
 STUB(andn);
 STUB_AT(xsave);
 STUB_AT(xsaveopt);
 STUB_AT(xsavec);
 STUB_AT(xsaves);
 STUB_AT(xrstor);
+STUB_AT(xrstors);
 STUB_AT(xgetbv);
 STUB_AT(xgetbv1);
 STUB_AT(xgetbv2);
