@@ -229,6 +229,10 @@ static void held(void)
 void scenario_amx(void)
 {
     fp_first();
+    if (!features.amx && !on_fermata && (features.xcr0 & XCR0_AMX)) {
+        skip("XCR0 has it, CPUID leaf 7 has not", "AMX");
+        return;
+    }
     if (!features.amx) {
         not_offered();
         return;

@@ -18,27 +18,6 @@ static void away(u32 turn)
             cpu_pause();
 }
 
-#define XCR0_VALUES 9
-
-/* XCR0 values that are legal here, from small to all. Returns how many. */
-static u32 legal_xcr0(u64 *values)
-{
-    static const u64 candidates[] = {XCR0_X87,
-                                     XCR0_X87 | XCR0_SSE,
-                                     XCR0_X87 | XCR0_PKRU,
-                                     XCR0_X87 | XCR0_SSE | XCR0_AVX,
-                                     XCR0_X87 | XCR0_AMX,
-                                     XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512,
-                                     XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AMX};
-    u32 count = 0;
-
-    for (u32 i = 0; i < ARRAY_SIZE(candidates); i++)
-        if ((candidates[i] & ~features.xcr0) == 0 && candidates[i] != features.xcr0)
-            values[count++] = candidates[i];
-    values[count++] = features.xcr0;
-    return count;
-}
-
 static void xcr0_held(void)
 {
     u64 values[XCR0_VALUES];

@@ -84,6 +84,10 @@ u32 xsave_offset(const u8 *area, u32 n);
 /* Dump this vCPU's untouched registers, then enable all of XCR0 and CR4.PKE. Once per vCPU. */
 void fp_first(void);
 
+/* XCR0 values that are legal here, one of each class, from small to all. Returns how many. */
+#define XCR0_VALUES 9
+u32 legal_xcr0(u64 *values);
+
 /* A legal image for seed: random data, exceptions masked (so nothing is pending). xcr0: all
  * offered. */
 void fp_pattern(struct fp_image *image, u64 seed);

@@ -50,6 +50,24 @@ void fp_first(void)
     fp_read(&dump->image, FIRST_VMOV);
 }
 
+u32 legal_xcr0(u64 *values)
+{
+    static const u64 candidates[] = {XCR0_X87,
+                                     XCR0_X87 | XCR0_SSE,
+                                     XCR0_X87 | XCR0_PKRU,
+                                     XCR0_X87 | XCR0_SSE | XCR0_AVX,
+                                     XCR0_X87 | XCR0_AMX,
+                                     XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512,
+                                     XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AMX};
+    u32 count = 0;
+
+    for (u32 i = 0; i < ARRAY_SIZE(candidates); i++)
+        if ((candidates[i] & ~features.xcr0) == 0 && candidates[i] != features.xcr0)
+            values[count++] = candidates[i];
+    values[count++] = features.xcr0;
+    return count;
+}
+
 void fp_pattern(struct fp_image *image, u64 seed)
 {
     u8 *fx = image->fx;
