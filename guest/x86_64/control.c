@@ -10,7 +10,7 @@ static struct fp_image want, got;
 static ALIGNED(64) u8 area[XSAVE_MAX];
 
 /* A yield mostly, a spin long enough for the timer now and then. */
-static void away(u32 turn)
+static void leave(u32 turn)
 {
     yield();
     if (turn % 16 == 15)
@@ -27,7 +27,7 @@ static void xcr0_held(void)
         u32 bad = 0;
         fp_xsetbv(values[v]);
         for (u32 i = 0; i < ROUNDS; i++) {
-            away(i);
+            leave(i);
             bad += fp_xgetbv(0) != values[v];
         }
         ok(!bad, "XCR0 0x%lx is held", (unsigned long)values[v]);
@@ -47,7 +47,7 @@ static void xcr0_lowered(void)
             fp_pattern(&want, pattern_seed(0, 100 + i));
             fp_load(&want);
             fp_xsetbv(values[v]);
-            away(i);
+            leave(i);
             if (i & 1)
                 fp_fxsave(area); /* load and save again under the lower mask */
             yield();
@@ -76,7 +76,7 @@ static void masks_alternate(void)
         memset(want.fx + FX_XMM + 3 * 16, 0, 16);
         memset(want.ymm[3], 0, 16);
         memset(want.zmm[3], 0, features.avx512 ? 16 : 0);
-        away(i);
+        leave(i);
         if (i % count != count - 1)
             continue;
         fp_xsetbv(features.xcr0);
@@ -94,7 +94,7 @@ static void pkru_held(void)
 
     fp_wrpkru(0xffffffff);
     for (u32 i = 0; i < ROUNDS; i++) {
-        away(i);
+        leave(i);
         bad += fp_rdpkru() != 0xffffffff;
     }
     ok(!bad, "PKRU that denies every key is held");
@@ -102,12 +102,12 @@ static void pkru_held(void)
         u32 value = 0x12345678 * i + (u32)pattern_seed(0, 6), seen;
         fp_wrpkru(value);
         write_cr4(cr4 & ~(u64)CR4_PKE);
-        away(i);
+        leave(i);
         ud += try_stub(insn_rdpkru, NULL) == VECTOR_UD && fault_is(VECTOR_UD, insn_rdpkru_at);
         fp_xsave(area, XCR0_PKRU);
         memcpy(&seen, area + offset, 4);
         bad_off += seen != value;
-        away(i + 1);
+        leave(i + 1);
         write_cr4(cr4);
         bad += fp_rdpkru() != value;
     }
@@ -121,7 +121,7 @@ static void pkru_held(void)
     area[513] |= 2; /* XSTATE_BV[9] */
     write_cr4(cr4 & ~(u64)CR4_PKE);
     fp_xrstor(area, XCR0_PKRU);
-    away(15);
+    leave(15);
     write_cr4(cr4);
     ok_eq(fp_rdpkru(), value, "PKRU written by XRSTOR with CR4.PKE=0 is held");
     fp_wrpkru(0);
@@ -140,9 +140,9 @@ static void control_words_held(void)
             (0x1f80 | (i & 3) << 13 | (i & 4 ? 0x8000 : 0) | (i & 8 ? 0x40 : 0) | (i >> 4)) & mask;
         fp_fldcw(&fcw);
         fp_ldmxcsr(&mxcsr);
-        away(i);
+        leave(i);
         bad_fcw += fp_fstcw() != fcw;
-        away(i + 1);
+        leave(i + 1);
         bad_mxcsr += fp_stmxcsr() != mxcsr;
     }
     ok(!bad_fcw, "FCW: every rounding mode and precision is held");
@@ -163,7 +163,7 @@ static void exception_flags_held(void)
         fx_put16(want.fx, FX_FCW, (u16)((fx16(want.fx, FX_FCW) & ~0x3f) | masks));
         fx_put16(want.fx, FX_FSW, (u16)((fx16(want.fx, FX_FSW) & ~0x3f) | flags | es));
         fp_load(&want);
-        away(i);
+        leave(i);
         bad += !fp_holds(&want, i & 1 ? FIRST_FXSAVE : FIRST_XSAVE, "exception flags");
     }
     insn_fninit(NULL);
@@ -183,7 +183,7 @@ static void pointers_held(bool pending)
         else
             insn_fldl(&scratch);
         fp_fxsave(want.fx);
-        away(i);
+        leave(i);
         fp_fxsave(got.fx);
         /* The pointers may be dropped (AMD keeps them only while an exception is pending), never
          * another's. */

@@ -169,6 +169,21 @@ static const struct {
 };
 _Static_assert(ARRAY_SIZE(exits) == EXITS, "fp.h");
 
+void away(u64 random)
+{
+    switch (random & 7) {
+    case 0:
+        exit_take((u32)(random >> 3) & 0xffff);
+        break;
+    case 1:
+        for (volatile u32 i = 0; i < 2000; i++)
+            cpu_pause();
+        break;
+    default:
+        yield();
+    }
+}
+
 void exit_take(u32 which)
 {
     exits[which % EXITS].take();

@@ -143,6 +143,7 @@ void background_stop(void); /* reports one TAP line per vCPU */
 #define EXITS 22
 void exit_take(u32 which); /* modulo EXITS */
 const char *exit_name(u32 which);
+void away(u64 random); /* a yield mostly; else one of the exits, or a while for the timer */
 
 /* hold.c: what the background does until *stop; counts mismatches. */
 struct hold {

@@ -110,6 +110,7 @@ insn_\name\()_at:
     STUB_MASKED xsaves, $-1, $~0x60000, $0, xsaves64 (%rdi)
     STUB_MASKED xrstor, $-1, $~0x60000, $0, xrstor64 (%rdi)
     STUB_MASKED xrstors, $-1, $~0x60000, $0, xrstors64 (%rdi)
+    STUB_MASKED xrstor_tiles, $0, $0x60000, $0, xrstor64 (%rdi)
     STUB_MASKED tileloadd, $0, $64, $0, tileloadd (%rdi,%rax), %tmm1
     STUB_MASKED tilestored, $0, $64, $0, tilestored %tmm1, (%rdi,%rax)
     STUB_MASKED xgetbv, $0, $0, $0, xgetbv

@@ -85,6 +85,7 @@ STUB_AT(xsavec);
 STUB_AT(xsaves);
 STUB_AT(xrstor);
 STUB_AT(xrstors);
+STUB_AT(xrstor_tiles);
 STUB_AT(xgetbv);
 STUB_AT(xgetbv1);
 STUB_AT(xgetbv2);

@@ -148,9 +148,7 @@ static bool step_lower(struct tiles *t, u64 *seed)
     fp_xsetbv(pattern_next(seed) & 1 ? XCR0_X87 : features.xcr0 & ~(u64)XCR0_AMX);
     yield();
     if (pattern_next(seed) & 1) {
-        insn_fninit(
-            NULL); /* load and save again under the lower mask: nothing else of x87 is looked at */
-        fp_xsetbv(features.xcr0);
+        fp_fstcw(); /* load and save again under the lower mask */
         yield();
     }
     fp_xsetbv(features.xcr0);
@@ -178,19 +176,13 @@ static const struct {
     {"TILELOADD", step_load, false},
 };
 
-static void away(u64 random)
+const char *tile_step(struct tiles *t, u64 *seed)
 {
-    switch (random & 7) {
-    case 0:
-        exit_take((u32)(random >> 3) & 0xffff);
-        break;
-    case 1:
-        for (volatile u32 i = 0; i < 2000; i++)
-            cpu_pause();
-        break;
-    default:
-        yield();
-    }
+    u32 n = (u32)pattern_next(seed) % ARRAY_SIZE(steps);
+
+    if (!t->cfg.palette && !steps[n].empty)
+        n = 0;
+    return steps[n].step(t, seed) ? NULL : steps[n].name;
 }
 
 static bool walk_ended(struct tile_walk *walk, u64 start)
@@ -217,25 +209,18 @@ void tile_walk(void *argument)
     tile_release();
     for (walk->steps = 0; !walk_ended(walk, start); walk->steps++) {
         u64 random = pattern_next(&walk->seed);
-        u32 n = (u32)(random >> 32) % ARRAY_SIZE(steps);
-        if (!walk->want.cfg.palette && !steps[n].empty)
-            n = 0;
         away(random);
-        bool good = steps[n].step(&walk->want, &walk->seed);
-        away(random >> 16);
-        const char *name = steps[n].name;
-        if (good && walk->steps % 4 == 3) {
-            good = tiles_match(&walk->want, name);
-            if (n != 11 && walk->steps % 16 == 15 &&
-                !fp_holds(&walk->other, (enum fp_first)(random % FIRST_WAYS), "beside tiles"))
-                good = false;
-        }
-        if (steps[n].step == step_lower) /* it used the x87 */
-            fp_load(&walk->other);
-        if (good)
+        const char *bad = tile_step(&walk->want, &walk->seed);
+        away(random >> 32);
+        if (!bad && walk->steps % 4 == 3 && !tiles_match(&walk->want, "walk"))
+            bad = "looking";
+        if (!bad && walk->steps % 16 == 15 &&
+            !fp_holds(&walk->other, (enum fp_first)(random % FIRST_WAYS), "beside tiles"))
+            bad = "looking at all else";
+        if (!bad)
             continue;
         walk->errors++;
-        walk->bad = name;
+        walk->bad = bad;
         tiles_load(&walk->want);
         fp_load(&walk->other);
     }

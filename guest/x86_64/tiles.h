@@ -77,6 +77,10 @@ void tiles_load(const struct tiles *tiles);
  */
 bool tiles_match(const struct tiles *tiles, const char *what);
 
+/* tile_walk.c: one random step, to the registers and to the model; NULL, or the name of what did
+ * not agree. */
+const char *tile_step(struct tiles *tiles, u64 *seed);
+
 /* One vCPU's random walk over everything that touches tiles, each step first thing after being
  * away. */
 struct tile_walk {
