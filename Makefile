@@ -65,6 +65,7 @@ GUEST_LINK_x86_64 := -static
 GUEST_LINK_arm64 := -pie --no-dynamic-linker -z text -z norelro -Bsymbolic --no-warn-rwx-segments --hash-style=sysv
 # Small: it takes almost half of the image.
 GUEST_SIZE_arm64 := -Os
+GUEST_SIZE_x86_64 := -Os
 GUEST_CFLAGS := $(CLANG_TARGET) $(BASE) $(ARCH_FLAGS_$(ARCH)) $(BUILD_FLAGS) $(GUEST_PIC_$(ARCH)) -Iguest \
     -Iguest/$(ARCH) $(GUEST_SIZE_$(ARCH)) $(EXTRA_CFLAGS)
 S_FLAGS := -g -I. -Iarch/$(ARCH) -Iguest -Iguest/$(ARCH) $(BUILD_FLAGS) -D__ASSEMBLY__ $(EXTRA_CFLAGS)
