@@ -11,12 +11,13 @@ struct vcpu;
 #define ARCH_INLINE extern inline __attribute__((gnu_inline, always_inline))
 
 struct arch_pcpu {
-    u64 cptr[4]; /* CPTR_EL2 by the units (FP_UNIT_*) that are open */
-    u32 open;    /* which of them CPTR_EL2 holds */
-    u32 vl;      /* what ZCR_EL2.LEN says, in bytes: written only when it changes */
-    bool e2h;    /* features.e2h, where an FP trap has it at hand */
-    u64 mpidr;   /* physical, MPIDR_EL1 */
-    u64 gicr;    /* this CPU's redistributor frame */
+    u64 cptr[16]; /* CPTR_EL2 by the units (FP_UNIT_*) that are open */
+    u32 open;     /* which of them CPTR_EL2 holds */
+    u32 vl;       /* what ZCR_EL2.LEN says, in bytes: written only when it changes */
+    u32 smcr;     /* what SMCR_EL2 holds; likewise */
+    u32 controls; /* CONTROL_* (arch_fp.h) as they are */
+    u64 mpidr;    /* physical, MPIDR_EL1 */
+    u64 gicr;     /* this CPU's redistributor frame */
 };
 
 /* The struct pcpu of the CPU that asks: TPIDR_EL2, set by arch_init(). */

@@ -88,44 +88,49 @@ ARCH_INLINE bool arch_fp_must_load(const struct fp_ctx *fp)
 
 /* ---- FP: the moves ---- */
 
-ARCH_INLINE const struct vec_header *fp_header(const struct fp_ctx *fp)
-{
-    return fp->area.base;
-}
-
+/*
+ * With what is asked for goes what the image in memory holds besides (I6): while something is live
+ * that is live already. With SME goes all there is: SMSTART and SMSTOP zero Z, P, FFR and FPMR.
+ */
 ARCH_INLINE fp_units arch_fp_closure(const struct fp_ctx *fp, fp_units units)
 {
-    if (units & FP_UNIT_SVE)
-        return units | FP_UNIT_FPSIMD;
-    if (!fp->live && fp->area.base && fp_header(fp)->form == VEC_SVE)
-        return units | FP_UNIT_SVE;
-    return units;
+    if (unlikely(units & FP_UNIT_SME))
+        return fp->offered | FP_UNIT_FPSIMD;
+    if (!(fp->arch.needs & FP_UNIT_FPSIMD))
+        __builtin_unreachable(); /* so that the result is not 0 */
+    return units | fp->arch.needs;
 }
 
 ARCH_INLINE size_t arch_fp_bytes(const struct fp_ctx *fp, fp_units units)
 {
-    return units & FP_UNIT_SVE ? fp->arch.sve_bytes : VEC_V_IMAGE_BYTES;
+    return fp->arch.bytes[units];
 }
 
-/* TZ gates ZCR_EL1 too, so nothing can have missed it until SVE is opened. */
+/*
+ * TZ gates ZCR_EL1 too, so nothing can have missed it until SVE is opened. Here and below FPSIMD
+ * and SVE alone are handled where they are: with E2H=1, and with SME or FPMR, FP_UNIT_MORE or
+ * FP_UNIT_SME is there too.
+ */
 ARCH_INLINE size_t arch_fp_load(struct fp_ctx *fp, fp_units units)
 {
     struct pcpu *cpu = arch_this_cpu();
-    fp_units live = fp->live;
+    fp_units live = fp->live, together = live | units;
 
-    fp_set_gate(&cpu->arch, live | units);
+    fp_set_gate(&cpu->arch, together);
     isb_registers(); /* memory need not be read again */
-    if (units & FP_UNIT_SVE) {
+    if (likely(together == (FP_UNIT_FPSIMD | FP_UNIT_SVE))) {
         if (cpu->arch.vl != fp->arch.sve_vl)
             fp_set_vl(cpu, fp->arch.sve_vl);
-        guest_zcr_set(cpu->arch.e2h, fp->arch.zcr_el1);
+        sysreg_write(ZCR_EL1, fp->arch.zcr_el1);
         /* SVE joins a live FPSIMD: by I6 the rest of Z, P and FFR are zero in the registers too. */
         if (live)
             return 0;
-        if (likely(fp_header(fp)->form == VEC_SVE)) {
+        if (likely(fp->arch.needs & FP_UNIT_SVE)) {
             fp_move_load_z(fp->area.base);
             return fp->arch.sve_moved;
         }
+    } else if (together != FP_UNIT_FPSIMD) {
+        return fp_load_more(fp, units);
     }
     fp_move_load_v(fp->area.base); /* with SVE open it zeroes the rest of Z; P, FFR are in INIT */
     return VEC_V_MOVED;
@@ -135,11 +140,13 @@ ARCH_INLINE size_t arch_fp_load(struct fp_ctx *fp, fp_units units)
 ARCH_INLINE size_t arch_fp_save(struct fp_ctx *fp)
 {
     DEBUG_CHECK(arch_this_cpu()->arch.open == fp->live);
-    if (fp->live & FP_UNIT_SVE) {
-        fp->arch.zcr_el1 = guest_zcr();
-        u64 full = fp_move_save_sve(fp->area.base, fp->arch.sve_header);
-        return likely(full) ? fp->arch.sve_moved : VEC_V_MOVED;
+    if (likely(fp->live == (FP_UNIT_FPSIMD | FP_UNIT_SVE))) {
+        fp->arch.zcr_el1 = sysreg_read(ZCR_EL1);
+        fp->arch.needs = fp_move_save_sve(fp->area.base, fp->arch.sve_header);
+        return likely(fp->arch.needs & FP_UNIT_SVE) ? fp->arch.sve_moved : VEC_V_MOVED;
     }
+    if (fp->live != FP_UNIT_FPSIMD)
+        return fp_save_more(fp);
     fp_move_save_v(fp->area.base);
     return VEC_V_MOVED;
 }
@@ -152,23 +159,27 @@ ARCH_INLINE void arch_fp_scrub(const struct fp_ctx *fp, fp_units units)
 {
     (void)fp;
     DEBUG_CHECK(arch_this_cpu()->arch.open == units);
-    if (units & FP_UNIT_SVE)
+    if (likely(units == (FP_UNIT_FPSIMD | FP_UNIT_SVE)))
         fp_move_scrub_z();
-    else
+    else if (units == FP_UNIT_FPSIMD)
         fp_move_scrub_v();
+    else
+        fp_scrub_more(units);
 }
 
 /* ---- FP: control state that no gate covers ---- */
 
 ARCH_INLINE void arch_fp_controls(struct vcpu *v)
 {
-    if (unlikely(features.sme_storage))
+    if (unlikely(v->fp.arch.storage))
         fp_storage_in(v);
+    if (unlikely(v->fp.arch.controls != v->pcpu->arch.controls))
+        fp_controls_change(v);
 }
 
 ARCH_INLINE void arch_fp_controls_out(struct vcpu *v)
 {
-    if (unlikely(features.sme_storage))
+    if (unlikely(v->fp.arch.storage))
         fp_storage_out(v);
 }
 

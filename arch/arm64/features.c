@@ -1,4 +1,4 @@
-/* Finds what the boot CPU has: ID registers, and SVE vector lengths by trying them. */
+/* Finds what the boot CPU has: ID registers, and vector lengths by trying them. */
 #include "features.h"
 #include "fp_moves.h"
 #include "sysreg.h"
@@ -22,7 +22,7 @@ static u32 physical_bits(u32 parange)
  * A length that is asked for rounds down to one that exists (DDI 0487, ZCR_EL2.LEN), so what RDVL
  * answers to each request is the list. The caller has opened the gate.
  */
-static void find_vector_lengths(void)
+static void find_sve_lengths(void)
 {
     for (u32 len = 0; len < 16; len++) {
         sysreg_write(ZCR_EL2, len);
@@ -31,6 +31,47 @@ static void find_vector_lengths(void)
         features.sve_vls |= 1u << (vl / 16 - 1);
         features.sve_vl = vl;
     }
+}
+
+/* RDSVL answers whatever the mode. Below the shortest that exists it is the shortest. */
+static void find_sme_lengths(void)
+{
+    for (u32 len = 0; len < 16; len++) {
+        sysreg_write(SMCR_EL2, len);
+        isb();
+        u32 svl = (u32)fp_move_rdsvl();
+        features.sme_vls |= 1u << (svl / 16 - 1);
+        features.sme_vl = svl;
+    }
+}
+
+static void find_lengths(void)
+{
+    u64 before = sysreg_read(cptr_el2);
+
+    if (features.e2h)
+        sysreg_write(cptr_el2, before | CPTR_VHE_FPEN | (features.sve ? CPTR_VHE_ZEN : 0) |
+                                   (features.sme ? CPTR_VHE_SMEN : 0));
+    else
+        sysreg_write(cptr_el2, before & ~(CPTR_TFP | (features.sve ? CPTR_TZ : 0) |
+                                          (features.sme ? CPTR_TSM : 0)));
+    isb();
+    if (features.sme) {
+        fp_move_svcr_set(0); /* whatever the firmware did with it */
+        find_sme_lengths();
+    }
+    if (features.sve)
+        find_sve_lengths();
+    sysreg_write(cptr_el2, before);
+    isb();
+}
+
+static void find_sme(u64 pfr1)
+{
+    features.sme2 = field(pfr1, 24) >= 2;
+    features.fa64 = sysreg_read(ID_AA64SMFR0_EL1) >> 63;
+    features.smps = sysreg_read(SMIDR_EL1) >> 15 & 1;
+    features.sme_storage = !features.fgt;
 }
 
 void features_find(void)
@@ -61,16 +102,10 @@ void features_find(void)
         .e2h0 = (sysreg_read(ID_AA64MMFR4_EL1) >> 24 & 15) == 0,
         .pa_bits = physical_bits(field(mmfr0, 0)),
     };
-    features.sme_storage = features.sme && !features.fgt;
-    if (features.sve) {
-        u64 before = sysreg_read(cptr_el2);
-        if (features.e2h)
-            sysreg_write(cptr_el2, before | CPTR_VHE_ZEN | CPTR_VHE_FPEN);
-        else
-            sysreg_write(cptr_el2, before & ~(CPTR_TZ | CPTR_TFP));
-        isb();
-        find_vector_lengths();
-        sysreg_write(cptr_el2, before);
-        isb();
-    }
+    /* EnFPM is in HCRX_EL2: without it nobody could keep FPMR from a guest. */
+    features.fpmr = features.hcx && field(sysreg_read(ID_AA64PFR2_EL1), 32) != 0;
+    if (features.sme)
+        find_sme(pfr1);
+    if (features.sve || features.sme)
+        find_lengths();
 }

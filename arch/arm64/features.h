@@ -13,6 +13,10 @@ struct arm64_features {
     bool fpsimd;      /* ID_AA64PFR0_EL1.FP, AdvSIMD */
     bool sve;         /* FEAT_SVE */
     bool sme;         /* FEAT_SME */
+    bool sme2;        /* FEAT_SME2: ZT0 */
+    bool fa64;        /* FEAT_SME_FA64: all of A64 in streaming mode, FFR too */
+    bool smps;        /* SMIDR_EL1.SMPS: SMPRI_EL1 is more than RES0 */
+    bool fpmr;        /* FEAT_FPMR */
     bool fgt;         /* FEAT_FGT */
     bool hcx;         /* FEAT_HCX */
     bool fwb;         /* FEAT_S2FWB */
@@ -29,12 +33,14 @@ struct arm64_features {
     u32 pa_bits;      /* ID_AA64MMFR0_EL1.PARange, at most 48 */
     u32 sve_vl;       /* largest vector length, bytes; 0 without SVE */
     u32 sve_vls;      /* bit n: a length of 16 * (n + 1) bytes exists */
-    bool zcr_by_tfp;  /* erratum: TFP traps ZCR_EL1 too */
+    u32 sme_vl;       /* the same of streaming mode; 0 without SME */
+    u32 sme_vls;
+    bool zcr_by_tfp; /* erratum: TFP traps ZCR_EL1 too */
 };
 /* Hidden: an extern of a position-independent program is reached through the GOT otherwise. */
 extern struct arm64_features features __attribute__((visibility("hidden")));
 
-/* Reads the ID registers and finds the SVE vector lengths. Opens and closes the gates. */
+/* Reads the ID registers and finds the vector lengths. Opens and closes the gates. */
 void features_find(void);
 
 #endif

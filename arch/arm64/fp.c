@@ -1,12 +1,11 @@
 /*
  * FPSIMD and SVE of arm64 for hv/fp.c: the gate (CPTR_EL2), the moves, and what they cost. What
- * runs on every trap and switch is in arch_inline.h.
+ * runs on every trap and switch is in arch_inline.h; SME and FPMR are in fp_sme.c.
  *
- * Closed = TFP, TZ and TSM together. SME is not offered, so TSM never opens. SVE never opens
- * without FPSIMD. FPSIMD may be open alone only while the context's Z above bit 127, P and FFR are
- * all zero (I6): a write to Vn then has nothing above it to zero, and what is found in V at save
- * is all there is. Whether that is so is found out when SVE state is saved, and the image in
- * memory says it by its form (vec_layout.h).
+ * Closed = TFP, TZ and TSM together. Neither SVE nor SME opens without FPSIMD. FPSIMD may be open
+ * alone only while the context's Z above bit 127, P and FFR are all zero (I6): a write to Vn then
+ * has nothing above it to zero, and what is found in V at save is all there is. Whether that is so
+ * is found out when SVE state is saved, and the image in memory says it by its form (vec_layout.h).
  *
  * State is moved at the VM's maximum vector length (ZCR_EL2.LEN), never at the guest's own: the
  * length of an image must not depend on what a guest does with ZCR_EL1 (BUGS 19).
@@ -24,9 +23,14 @@ static u64 cptr_for(fp_units units)
 {
     if (features.e2h)
         return CPTR_VHE_TTA | CPTR_TAM | (units & FP_UNIT_FPSIMD ? CPTR_VHE_FPEN : 0) |
-               (units & FP_UNIT_SVE ? CPTR_VHE_ZEN : 0);
-    return CPTR_RES1 | CPTR_TSM | CPTR_TTA | CPTR_TAM | (units & FP_UNIT_FPSIMD ? 0 : CPTR_TFP) |
-           (units & FP_UNIT_SVE ? 0 : CPTR_TZ);
+               (units & FP_UNIT_SVE ? CPTR_VHE_ZEN : 0) | (units & FP_UNIT_SME ? CPTR_VHE_SMEN : 0);
+    return CPTR_RES1 | CPTR_TTA | CPTR_TAM | (units & FP_UNIT_FPSIMD ? 0 : CPTR_TFP) |
+           (units & FP_UNIT_SVE ? 0 : CPTR_TZ) | (units & FP_UNIT_SME ? 0 : CPTR_TSM);
+}
+
+fp_units fp_units_here(void)
+{
+    return FP_UNIT_FPSIMD | (features.sve ? FP_UNIT_SVE : 0u) | (features.sme ? FP_UNIT_SME : 0u);
 }
 
 void fp_open(struct pcpu *cpu, fp_units units)
@@ -51,9 +55,14 @@ void fp_init_cpu(struct pcpu *cpu)
 {
     for (u32 units = 0; units < ARRAY_SIZE(cpu->arch.cptr); units++)
         cpu->arch.cptr[units] = cptr_for(units);
-    cpu->arch.e2h = features.e2h;
     cpu->arch.open = ~0u; /* unknown, like the length: what is compared with */
-    fp_open(cpu, FP_UNIT_FPSIMD | (features.sve ? FP_UNIT_SVE : 0u));
+    cpu->arch.controls = 0;
+    fp_open(cpu, fp_units_here());
+    if (features.sme) {
+        fp_move_svcr_set(0); /* before the lengths, and before what it zeroes and sets */
+        cpu->arch.smcr = ~0u;
+        fp_set_smcr(cpu, fp_smcr_for(features.sme_vl, features.sme2));
+    }
     if (features.sve) {
         cpu->arch.vl = 0;
         fp_set_vl(cpu, features.sve_vl);
@@ -61,17 +70,41 @@ void fp_init_cpu(struct pcpu *cpu)
     } else {
         fp_move_scrub_v();
     }
+    if (features.fpmr)
+        fp_move_fpmr_set(0);
     fp_open(cpu, 0);
+}
+
+fp_units fp_offered(const struct arch_fp_config *config)
+{
+    return config->units | (config->fpmr || features.e2h ? FP_UNIT_MORE : 0u);
 }
 
 void fp_init_context(struct arch_fp *arch, const struct arch_fp_config *config)
 {
+    bool sme = config->units & FP_UNIT_SME;
+    u32 vl = config->sve_vl, svl = config->sme_vl;
+    u32 controls = (sme ? (u32)CONTROL_SME : 0) | (config->fpmr ? (u32)CONTROL_FPMR : 0);
+
     *arch = (struct arch_fp){
-        .sve_vl = config->sve_vl,
-        .sve_header = VEC_SVE_HEADER(config->sve_vl),
-        .sve_bytes = (u32)vec_bytes(VEC_SVE, config->sve_vl),
-        .sve_moved = (u32)vec_moved(VEC_SVE, config->sve_vl),
+        .sve_vl = vl,
+        .sve_header = VEC_HEADER(VEC_SVE, vl),
+        .sve_moved = (u32)vec_moved(VEC_SVE, vl, true),
+        .sme_vl = svl,
+        .sme_header = VEC_HEADER(VEC_STREAMING, svl),
+        .sme_moved = (u32)vec_moved(VEC_STREAMING, svl, features.fa64),
+        .za_offset = (u32)vec_za_offset(vl, svl),
+        .smcr_el2 = sme ? fp_smcr_for(svl, config->zt0) : 0,
+        .controls = controls,
+        .vm_controls = controls,
+        .storage = sme || features.sme_storage,
+        .fpmr_offered = config->fpmr,
+        .needs = fp_offered(config) & (FP_UNIT_FPSIMD | FP_UNIT_MORE),
     };
+    for (u32 units = 0; units < FP_UNITS; units++)
+        arch->bytes[units] = units & FP_UNIT_SME   ? (u32)vec_sme_bytes(vl, svl)
+                             : units & FP_UNIT_SVE ? (u32)vec_bytes(VEC_SVE, vl)
+                                                   : VEC_V_IMAGE_BYTES;
 }
 
 /* All registers reset to values the architecture leaves open; ours are zeros, as INIT is. */
@@ -88,22 +121,12 @@ void arch_fp_relayout(const struct fp_ctx *fp, struct fp_area *bigger)
 
 u64 arch_fp_quota(const struct vm *vm)
 {
+    const struct arch_fp_config *fp = &vm->arch.fp;
     u64 small = fp_area_cost(vec_bytes(VEC_FPSIMD, 0));
+    u64 sve = fp->units & FP_UNIT_SVE ? fp_area_cost(vec_bytes(VEC_SVE, fp->sve_vl)) : 0;
+    u64 sme = fp->units & FP_UNIT_SME ? fp_area_cost(vec_sme_bytes(fp->sve_vl, fp->sme_vl)) : 0;
 
-    if (!(vm->arch.fp.units & FP_UNIT_SVE))
-        return 2 * small;
-    return small + 2 * fp_area_cost(vec_bytes(VEC_SVE, vm->arch.fp.sve_vl));
-}
-
-/* TPIDR2_EL0 and SMPRI_EL1: a VM denied SME reaches them where FEAT_FGT does not trap them. */
-void fp_storage_in(const struct vcpu *v)
-{
-    sysreg_write(TPIDR2_EL0, v->fp.arch.tpidr2_el0);
-    sysreg_write(SMPRI_EL1, v->fp.arch.smpri_el1);
-}
-
-void fp_storage_out(struct vcpu *v)
-{
-    v->fp.arch.tpidr2_el0 = sysreg_read(TPIDR2_EL0);
-    v->fp.arch.smpri_el1 = sysreg_read(SMPRI_EL1);
+    if (sme) /* it never grows from one of these to another */
+        return sme + (sve ? sve : small);
+    return sve ? small + 2 * sve : 2 * small;
 }

@@ -1,10 +1,14 @@
-/* Reads a VM's `fp =` list: "fpsimd", "fpsimd,sve", "fpsimd,sve:256"; empty is all there is. */
+/*
+ * Reads a VM's `fp =` list: "fpsimd", "fpsimd,sve:256,sme:512,fpmr"; empty is all there is. "sme1"
+ * is SME without ZT0.
+ */
 #include "arch/arch.h"
 #include "features.h"
 #include "hv/console.h"
 #include "vec_layout.h"
 
-#define REMEDY "write fpsimd, or fpsimd,sve, or fpsimd,sve:BITS with BITS from 128 to 2048"
+#define REMEDY                                                                                     \
+    "write fpsimd, and after it any of sve, sme (or sme1) and fpmr, as in fpsimd,sve:256,sme:512"
 
 /* One item of a list: [at, at + n). */
 struct item {
@@ -50,43 +54,92 @@ static u32 parse_bits(const char *digits, size_t n)
     return bits / 8;
 }
 
-/* "sve" or "sve:BITS". The hardware's next shorter length is taken, as for ZCR_EL2.LEN itself. */
-static bool parse_sve(struct item item, struct arch_fp_config *config, char *why, size_t n)
+/* A kind of vectors: its name in the list, and what the machine has of it. */
+struct kind {
+    const char *name;
+    const char *word;
+    u32 unit, lengths;
+    bool here;
+};
+
+/*
+ * "WORD" or "WORD:BITS" to a length in bytes. The hardware's next shorter length is taken, as for
+ * ZCR_EL2.LEN and SMCR_EL2.LEN themselves; where there is none, hardware would give a longer one,
+ * which is not what was asked for. In the firmware, before the lengths are known, that waits.
+ */
+static bool parse_length(struct item item, const struct kind *kind, u32 *length, char *why,
+                         size_t n)
 {
+    size_t word = strlen(kind->word);
     u32 wanted = VEC_VL_MAX;
 
-    if (item.n > 4)
-        wanted = parse_bits(item.at + 4, item.n - 4);
-    if (!wanted || item.n == 4) {
+    if (item.n > word)
+        wanted = parse_bits(item.at + word + 1, item.n - word - 1);
+    if (!wanted) {
         format_text(why, n,
-                    "fp = \"%.*s\": not an SVE vector length: give bits, a multiple of 128 from "
-                    "128 to 2048, as in sve:256",
-                    (int)item.n, item.at);
+                    "fp = \"%.*s\": not an %s vector length: give bits, a multiple of 128 from "
+                    "128 to 2048, as in %s:256",
+                    (int)item.n, item.at, kind->name, kind->word);
         return false;
     }
-    if (!features.sve) {
-        format_text(why, n, "fp = \"%.*s\": this CPU has no SVE: leave sve out", (int)item.n,
-                    item.at);
+    if (!kind->here) {
+        format_text(why, n, "fp = \"%.*s\": this CPU has no %s: leave %s out", (int)item.n, item.at,
+                    kind->name, kind->word);
         return false;
     }
-    config->units |= FP_UNIT_SVE;
-    config->sve_vl = vec_round_down(features.sve_vls, wanted);
+    *length = vec_round_down(kind->lengths, wanted);
+    if (!*length && kind->lengths) {
+        u32 shortest = VEC_VL_MIN;
+        while (!vec_round_down(kind->lengths, shortest))
+            shortest += VEC_VL_MIN;
+        format_text(why, n,
+                    "fp = \"%.*s\": this CPU's shortest %s vectors are of %u bits: give at least "
+                    "%s:%u",
+                    (int)item.n, item.at, kind->name, shortest * 8, kind->word, shortest * 8);
+        return false;
+    }
     return true;
+}
+
+/* Is it `word`, or `word` and a colon? */
+static bool item_of(struct item item, const char *word)
+{
+    size_t n = strlen(word);
+
+    return item.n >= n && memcmp(item.at, word, n) == 0 && (item.n == n || item.at[n] == ':');
+}
+
+static bool parse_sme(struct item item, struct arch_fp_config *config, const char *word, char *why,
+                      size_t n)
+{
+    const struct kind sme = {"SME", word, FP_UNIT_SME, features.sme_vls, features.sme};
+
+    config->units |= FP_UNIT_SME;
+    config->zt0 = features.sme2 && strcmp(word, "sme1") != 0;
+    return parse_length(item, &sme, &config->sme_vl, why, n);
 }
 
 static bool parse_item(struct item item, struct arch_fp_config *config, char *why, size_t n)
 {
+    const struct kind sve = {"SVE", "sve", FP_UNIT_SVE, features.sve_vls, features.sve};
     u32 before = config->units;
 
     if (item_is(item, "fpsimd")) {
         config->units |= FP_UNIT_FPSIMD;
-    } else if (item_is(item, "sve") || (item.n > 3 && memcmp(item.at, "sve:", 4) == 0)) {
-        if (!parse_sve(item, config, why, n))
+    } else if (item_of(item, "sve")) {
+        config->units |= FP_UNIT_SVE;
+        if (!parse_length(item, &sve, &config->sve_vl, why, n))
             return false;
-    } else if (item.n >= 3 && memcmp(item.at, "sme", 3) == 0) {
-        format_text(why, n, "fp = \"%.*s\": SME is not given to guests by this release: " REMEDY,
-                    (int)item.n, item.at);
-        return false;
+    } else if (item_of(item, "sme") || item_of(item, "sme1")) {
+        if (!parse_sme(item, config, item_of(item, "sme") ? "sme" : "sme1", why, n))
+            return false;
+    } else if (item_is(item, "fpmr")) {
+        before = config->fpmr ? config->units : ~0u;
+        config->fpmr = true;
+        if (!features.fpmr) {
+            format_text(why, n, "fp = \"fpmr\": this CPU has no FPMR: leave fpmr out");
+            return false;
+        }
     } else {
         format_text(why, n, "fp = \"%.*s\": no FP component of arm64: " REMEDY, (int)item.n,
                     item.at);
@@ -99,6 +152,19 @@ static bool parse_item(struct item item, struct arch_fp_config *config, char *wh
     return true;
 }
 
+/* All there is. */
+static struct arch_fp_config everything(void)
+{
+    return (struct arch_fp_config){
+        .units =
+            FP_UNIT_FPSIMD | (features.sve ? FP_UNIT_SVE : 0u) | (features.sme ? FP_UNIT_SME : 0u),
+        .sve_vl = features.sve ? features.sve_vl : 0,
+        .sme_vl = features.sme ? features.sme_vl : 0,
+        .zt0 = features.sme2,
+        .fpmr = features.fpmr,
+    };
+}
+
 bool arch_fp_config_parse(const char *list, struct arch_fp_config *config, char *why, size_t n)
 {
     const char *rest = list;
@@ -106,19 +172,16 @@ bool arch_fp_config_parse(const char *list, struct arch_fp_config *config, char 
     while (*rest == ' ')
         rest++;
     if (!*rest) {
-        *config = (struct arch_fp_config){
-            .units = FP_UNIT_FPSIMD | (features.sve ? FP_UNIT_SVE : 0u),
-            .sve_vl = features.sve ? features.sve_vl : 0,
-        };
+        *config = everything();
         return true;
     }
-    *config = (struct arch_fp_config){0, 0};
+    *config = (struct arch_fp_config){0};
     while (rest) {
         if (!parse_item(next_item(&rest), config, why, n))
             return false;
     }
     if (!(config->units & FP_UNIT_FPSIMD)) {
-        format_text(why, n, "fp = \"%s\": SVE contains FPSIMD: write fpsimd,%s", list, list);
+        format_text(why, n, "fp = \"%s\": the others contain FPSIMD: write fpsimd,%s", list, list);
         return false;
     }
     return true;

@@ -4,7 +4,7 @@
  */
 #include "offsets.h"
 
-    .arch   armv8.2-a+sve
+    .arch   armv8.2-a+sve+sme
     .section .text.fp_moves, "ax", %progbits
 
     .macro function name
@@ -45,7 +45,7 @@ function fp_move_save_v
     mrs     x3, fpcr
     str     xzr, [x0]               /* form VEC_FPSIMD, vl 0 */
     stp     w2, w3, [x0, #VEC_STATUS_OFFSET]
-    mov     w0, #0
+    mov     w0, #1                  /* FP_UNIT_FPSIMD */
     ret
 
 /* FPCR is 0 here and nearly always in the image: a write of it can be slow. */
@@ -75,15 +75,16 @@ function fp_move_load_v
 function fp_move_save_z
     mrs     x2, fpsr
     mrs     x3, fpcr
-    str     x1, [x0]                /* form VEC_SVE, vl */
+    str     x1, [x0]                /* form, vl */
     stp     w2, w3, [x0, #VEC_STATUS_OFFSET]
     add     x0, x0, #VEC_P_OFFSET
     each_p  str_p
     rdffr   p0.b
     str     p0, [x0, #16, mul vl]
     ldr     p0, [x0]
+.Lsave_all_z:
     each_v  str_z
-    mov     w0, #1
+    mov     w0, #3                  /* FP_UNIT_FPSIMD, FP_UNIT_SVE */
     ret
 
 /* P0 is asked first: who uses SVE has it set nearly always. */
@@ -105,6 +106,7 @@ function fp_move_load_z
     add     x0, x0, #VEC_P_OFFSET
     ldr     p0, [x0, #16, mul vl]
     wrffr   p0.b
+.Lload_all_pz:
     each_p  ldr_p
     each_v  ldr_z
     msr     fpsr, x2
@@ -211,6 +213,81 @@ function fp_move_any_v
 
 function fp_move_rdvl
     rdvl    x0, #1
+    ret
+
+/*
+ * Streaming mode. Without FEAT_SME_FA64 there is no FFR in it, and none of the AdvSIMD instructions
+ * above are legal: what is here needs neither.
+ */
+function fp_move_save_streaming
+    cbnz    w2, fp_move_save_z
+    mrs     x2, fpsr
+    mrs     x3, fpcr
+    str     x1, [x0]                /* form, vl */
+    stp     w2, w3, [x0, #VEC_STATUS_OFFSET]
+    add     x0, x0, #VEC_P_OFFSET
+    each_p  str_p
+    b       .Lsave_all_z
+
+function fp_move_load_streaming
+    cbnz    w1, fp_move_load_z
+    ldp     w2, w3, [x0, #VEC_STATUS_OFFSET]
+    add     x0, x0, #VEC_P_OFFSET
+    b       .Lload_all_pz
+
+/*
+ * Sixteen vectors of ZA a round: there are as many as a vector has bytes, and that is 16 times
+ * something. The immediate counts for both, the vector and the place. X12 to X15 alone can be the
+ * index, and are the guest's (vectors.S): X12 is put back.
+ */
+    .macro za_vectors op
+    mov     x2, x12
+    mov     w12, #0
+1:  .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+    \op     za[w12, \n], [x0, #\n, mul vl]
+    .endr
+    add     w12, w12, #16
+    add     x0, x0, x1, lsl #4
+    cmp     w12, w1
+    b.lo    1b
+    mov     x12, x2
+    .endm
+
+function fp_move_save_za
+    za_vectors str
+    ret
+
+function fp_move_load_za
+    za_vectors ldr
+    ret
+
+/* binutils 2.40 knows no SME2. */
+function fp_move_save_zt0
+    .inst   0xe13f8000              /* str zt0, [x0] */
+    ret
+
+function fp_move_load_zt0
+    .inst   0xe11f8000              /* ldr zt0, [x0] */
+    ret
+
+function fp_move_svcr
+    mrs     x0, S3_3_C4_C2_2
+    ret
+
+function fp_move_svcr_set
+    msr     S3_3_C4_C2_2, x0
+    ret
+
+function fp_move_fpmr
+    mrs     x0, S3_3_C4_C4_2
+    ret
+
+function fp_move_fpmr_set
+    msr     S3_3_C4_C4_2, x0
+    ret
+
+function fp_move_rdsvl
+    rdsvl   x0, #1
     ret
 
     .section .note.GNU-stack, "", %progbits

@@ -25,9 +25,10 @@ void fp_move_load_z(const void *image);
 
 /*
  * What is live with SVE open, in the smallest form that holds it: the FPSIMD form if nothing is set
- * above bit 127, in P or in FFR. Not 0: it took the SVE form.
+ * above bit 127, in P or in FFR. Returns the units it needs to be loaded: 1 (FPSIMD), or 3 (and
+ * SVE): it took the SVE form.
  */
-u64 fp_move_save_sve(void *image, u64 form_vl);
+u32 fp_move_save_sve(void *image, u64 form_vl);
 
 /* V0-V31 := 0, FPCR and FPSR := 0. FPSIMD gate; where the SVE gate is open all of Z0-Z31. */
 void fp_move_scrub_v(void);
@@ -50,5 +51,31 @@ u64 fp_move_any_v(void *scratch);
 
 /* The vector length in bytes. SVE gate. */
 u64 fp_move_rdvl(void);
+
+/*
+ * The streaming form, PSTATE.SM=1: Z0-Z31, P0-P15, FPSR, FPCR at the length SMCR_EL2.LEN gives,
+ * and FFR if `ffr`, which needs FEAT_SME_FA64 enabled. FPSIMD and SME gates.
+ */
+void fp_move_save_streaming(void *image, u64 form_vl, bool ffr);
+void fp_move_load_streaming(const void *image, bool ffr);
+
+/* ZA, PSTATE.ZA=1: `svl` vectors of `svl` bytes, the length SMCR_EL2.LEN gives. And ZT0, 64 bytes,
+ * which needs SMCR_EL2.EZT0. FPSIMD and SME gates. */
+void fp_move_save_za(void *za, u64 svl);
+void fp_move_load_za(const void *za, u64 svl);
+void fp_move_save_zt0(void *zt0);
+void fp_move_load_zt0(const void *zt0);
+
+/* PSTATE.SM and ZA. SME gate. A change of SM zeroes Z, P and FFR, sets FPSR to 0x0800009F and FPMR
+ * to 0; ZA and ZT0 are zero when ZA comes on (DDI 0616, B1.2). */
+u64 fp_move_svcr(void);
+void fp_move_svcr_set(u64 svcr);
+
+/* FPMR. FPSIMD gate, and HCRX_EL2.EnFPM is not asked of EL2. */
+u64 fp_move_fpmr(void);
+void fp_move_fpmr_set(u64 fpmr);
+
+/* The streaming vector length in bytes, in either mode. FPSIMD and SME gates. */
+u64 fp_move_rdsvl(void);
 
 #endif

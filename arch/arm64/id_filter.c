@@ -3,7 +3,8 @@
  * hidden, so that a later CPU's features stay hidden too until someone has looked at them.
  *
  * FP sub-features (BF16, I8MM, SVE2, ...) have no trap of their own: hiding one would not make it
- * Undefined, so they are passed through with their unit.
+ * Undefined, so they are passed through with their unit. Without the unit they are not there: what
+ * of SVE is never legal in streaming mode for a VM with SME alone, FP8 for one without FPMR.
  */
 #include "id_filter.h"
 
@@ -12,7 +13,10 @@
 enum id_register {
     ID_PFR0 = 4 << 3,
     ID_PFR1,
+    ID_PFR2,
     ID_ZFR0 = (4 << 3) + 4,
+    ID_SMFR0,
+    ID_FPFR0 = (4 << 3) + 7,
     ID_DFR0 = 5 << 3,
     ID_ISAR0 = 6 << 3,
     ID_ISAR1,
@@ -59,6 +63,29 @@ static u64 at_most(u64 value, u32 shift, u64 limit)
     return (have < limit ? have : limit) << shift;
 }
 
+/* ID_AA64ZFR0_EL1: all of it with SVE. With SME alone not AES, BitPerm, SHA3, SM4, F32MM, F64MM. */
+static u64 sve_features(u64 hardware, u32 units)
+{
+    if (units & FP_UNIT_SVE)
+        return hardware;
+    if (units & FP_UNIT_SME)
+        return hardware & ~(F(4) | F(16) | F(32) | F(40) | F(52) | F(56));
+    return 0;
+}
+
+/* ID_AA64SMFR0_EL1: without ZT0 SME is version 1; SF8DP2, SF8DP4, SF8FMA, F8F32, F8F16 need FPMR.
+ */
+static u64 sme_features(u64 hardware, const struct arch_fp_config *fp)
+{
+    if (!(fp->units & FP_UNIT_SME))
+        return 0;
+    if (!fp->zt0)
+        hardware &= ~F(56);
+    if (!fp->fpmr)
+        hardware &= ~(BIT(28) | BIT(29) | BIT(30) | BIT(40) | BIT(41));
+    return hardware;
+}
+
 u64 id_filter(u32 crm, u32 op2, u64 hardware, const struct arch_fp_config *fp, u64 parange)
 {
     u32 id = crm << 3 | op2;
@@ -70,8 +97,18 @@ u64 id_filter(u32 crm, u32 op2, u64 hardware, const struct arch_fp_config *fp, u
         if (fp->units & FP_UNIT_SVE)
             value |= hardware & F(32);
         return value;
+    case ID_PFR1:
+        if (fp->units & FP_UNIT_SME)
+            value |= at_most(hardware, 24, fp->zt0 ? 15 : 1);
+        return value;
+    case ID_PFR2: /* FPMR */
+        return fp->fpmr ? hardware & F(32) : 0;
     case ID_ZFR0:
-        return fp->units & FP_UNIT_SVE ? hardware : 0;
+        return sve_features(hardware, fp->units);
+    case ID_SMFR0:
+        return sme_features(hardware, fp);
+    case ID_FPFR0:
+        return fp->fpmr ? hardware : 0;
     case ID_DFR0: /* Armv8 debug; DoubleLock 15: there is none */
         return value | 6 | F(36);
     case ID_MMFR0:

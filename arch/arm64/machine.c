@@ -63,6 +63,8 @@ bool arch_preflight(char *why, size_t n)
     }
     /* The config's fp lists are read before features_find() runs. */
     features.sve = (pfr0 >> 32 & 15) != 0;
+    features.sme = (sysreg_read(id_aa64pfr1_el1) >> 24 & 15) != 0;
+    features.fpmr = (sysreg_read(ID_AA64PFR2_EL1) >> 32 & 15) != 0;
     return true;
 }
 
@@ -153,23 +155,25 @@ static const char *implementer(u64 midr)
     }
 }
 
-static void report_sve(void)
+/* One line: what an area for it takes at the longest vectors, its gate, its lengths. */
+static void report_vectors(const char *name, u64 bytes, u32 lengths, const char *gate,
+                           const char *more)
 {
-    char lengths[80] = "";
+    char text[80] = "";
     size_t at = 0;
 
-    if (!features.sve) {
-        say_info("fp: sve      not on this CPU");
+    if (!lengths) {
+        say_info("fp: %s      not on this CPU", name);
         return;
     }
     for (u32 len = 0; len < 16; len++) {
-        if (features.sve_vls & (1u << len))
-            at += (size_t)format_text(lengths + at, sizeof(lengths) - at, "%s%u", at ? "," : "",
+        if (lengths & (1u << len))
+            at += (size_t)format_text(text + at, sizeof(text) - at, "%s%u", at ? "," : "",
                                       (len + 1) * 128);
     }
     say_info(
-        "fp: sve      %lu bytes at the longest, gated by CPTR_EL2.%s (vector lengths: %s bits)",
-        (u64)vec_bytes(VEC_SVE, features.sve_vl), features.e2h ? "ZEN" : "TZ", lengths);
+        "fp: %s      %lu bytes at the longest, gated by CPTR_EL2.%s (vector lengths: %s bits%s)",
+        name, bytes, gate, text, more);
 }
 
 void arch_report(void)
@@ -183,10 +187,18 @@ void arch_report(void)
         features.vhe ? "" : " (no FEAT_VHE)", features.pa_bits, arch_ticks_per_second() / 1000);
     say_info("fp: fpsimd   %lu bytes, gated by CPTR_EL2.%s", (u64)vec_bytes(VEC_FPSIMD, 0),
              features.e2h ? "FPEN" : "TFP");
-    report_sve();
+    report_vectors("sve", vec_bytes(VEC_SVE, features.sve_vl), features.sve_vls,
+                   features.e2h ? "ZEN" : "TZ", "");
+    report_vectors("sme", vec_sme_bytes(features.sve_vl, features.sme_vl), features.sme_vls,
+                   features.e2h ? "SMEN" : "TSM",
+                   features.sme2   ? features.fa64 ? "; ZT0, FA64" : "; ZT0"
+                   : features.fa64 ? "; FA64"
+                                   : "");
     if (features.sme)
-        say_info("fp: sme      hidden: not given to guests by this release%s",
-                 features.fgt ? "" : "; TPIDR2_EL0, SMPRI_EL1 eager (no FEAT_FGT)");
+        say_info("fp: tpidr2   eager%s",
+                 features.fgt ? "" : ", for VMs without SME too (no FEAT_FGT)");
+    if (features.fpmr)
+        say_info("fp: fpmr     8 bytes, with fpsimd");
 }
 
 /* ---- Out ---- */

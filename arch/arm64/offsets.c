@@ -20,4 +20,4 @@ _Static_assert(offsetof(struct crash_frame, pc) == CRASH_PC, "offsets.h");
 _Static_assert(sizeof(struct crash_frame) == CRASH_BYTES, "offsets.h");
 _Static_assert(offsetof(struct vec_header, fpsr) == VEC_STATUS_OFFSET, "offsets.h");
 _Static_assert(offsetof(struct vec_header, fpcr) == VEC_STATUS_OFFSET + 4, "offsets.h");
-_Static_assert(VEC_SVE == VEC_FORM_SVE, "offsets.h");
+_Static_assert(VEC_SVE == FP_UNIT_SVE && VEC_STREAMING == FP_UNIT_SME, "arch_fp_closure()");

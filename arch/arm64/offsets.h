@@ -15,14 +15,13 @@
 
 /* Further on in struct vcpu. */
 #define VCPU_FP_IN_SYNC 596
-#define VCPU_EXITS      704
+#define VCPU_EXITS      824
 
 /* An FP image (vec_layout.h). */
 #define VEC_STATUS_OFFSET 8 /* FPSR, FPCR */
 #define VEC_V_OFFSET      16
 #define VEC_P_OFFSET      64
 #define VEC_P_VECTORS     3 /* 17 predicates fill 2.125 vectors */
-#define VEC_FORM_SVE      1
 
 #define CRASH_X     0 /* struct crash_frame: x[31] */
 #define CRASH_SP    248

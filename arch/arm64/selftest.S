@@ -86,11 +86,19 @@ selftest_\name:
     snippet zcr_read, mrs x0, S3_0_C1_C2_0
     snippet zcr_write, msr S3_0_C1_C2_0, xzr
     snippet smstart, smstart
+    snippet smstop, smstop
     snippet svcr_read, mrs x0, S3_3_C4_C2_2
     snippet svcr_write, msr S3_3_C4_C2_2, xzr
-    snippet smcr, mrs x0, S3_0_C1_C2_6
+    snippet smcr_read, mrs x0, S3_0_C1_C2_6
+    snippet smcr_write, msr S3_0_C1_C2_6, xzr
     snippet rdsvl, rdsvl x0, #1
     snippet zero_za, zero {za}
+    snippet ldr_za, ldr za[w12, 0], [x0]
+    snippet str_za, str za[w12, 0], [x0]
+    snippet fmopa, fmopa za0.s, p0/m, p0/m, z0.s, z0.s
+    snippet mova, mova z0.b, p0/m, za0h.b[w12, 0]
+    snippet zero_zt0, .inst 0xc0480001
+    snippet ldr_zt0, .inst 0xe11f8000
     snippet tpidr2, mrs x0, S3_3_C13_C0_5
     snippet smpri, mrs x0, S3_0_C1_C2_4
     snippet fpmr, mrs x0, S3_3_C4_C4_2

@@ -85,7 +85,7 @@ static bool sve_round_trip(u32 vl, char *why, size_t n)
         return failed(why, n, "the vector length that was set", vl);
     fill(VEC_SVE, vl);
     fp_move_load_z(out);
-    fp_move_save_z(back, VEC_SVE_HEADER(vl));
+    fp_move_save_z(back, VEC_HEADER(VEC_SVE, vl));
     if (memcmp(out, back, vec_bytes(VEC_SVE, vl)) != 0)
         return failed(why, n, "Z, P, FFR, FPSR and FPCR as they were saved", vl);
     fp_move_scrub_z();
@@ -103,7 +103,7 @@ static bool notices(u32 vl, u32 offset, bool want)
     *at = 1;
     fp_move_load_z(out);
     bool seen = fp_move_uppers(scratch) != 0;
-    fp_move_save_z(back, VEC_SVE_HEADER(vl));
+    fp_move_save_z(back, VEC_HEADER(VEC_SVE, vl));
     bool same = memcmp(out, back, vec_bytes(VEC_SVE, vl)) == 0;
     *at = 0;
     return seen == want && same;

@@ -40,14 +40,21 @@
 #endif
 
 /* FP and SME control (DDI 0487 D19.2, and the SME supplement DDI 0616). */
-#define ZCR_EL1    S3_0_C1_C2_0
-#define ZCR_EL2    S3_4_C1_C2_0
-#define ZCR_EL12   S3_5_C1_C2_0
-#define SMCR_EL2   S3_4_C1_C2_6
-#define SMPRI_EL1  S3_0_C1_C2_4
-#define TPIDR2_EL0 S3_3_C13_C0_5
-#define SVCR       S3_3_C4_C2_2
-#define CPACR_EL12 S3_5_C1_C0_2
+#define ZCR_EL1      S3_0_C1_C2_0
+#define ZCR_EL2      S3_4_C1_C2_0
+#define ZCR_EL12     S3_5_C1_C2_0
+#define SMCR_EL1     S3_0_C1_C2_6
+#define SMCR_EL2     S3_4_C1_C2_6
+#define SMCR_EL12    S3_5_C1_C2_6
+#define SMPRI_EL1    S3_0_C1_C2_4
+#define SMPRIMAP_EL2 S3_4_C1_C2_5
+#define SMIDR_EL1    S3_1_C0_C0_6
+#define TPIDR2_EL0   S3_3_C13_C0_5
+#define CPACR_EL12   S3_5_C1_C0_2
+#define SVCR_SM      1u
+#define SVCR_ZA      2u
+#define SMCR_EZT0    BIT(30)
+#define SMCR_FA64    BIT(31)
 
 /* Traps. */
 #define HCRX_EL2    S3_4_C1_C2_2
@@ -59,10 +66,17 @@
 #define HAFGRTR_EL2 S3_4_C3_C1_6
 #define MPAM2_EL2   S3_4_C10_C5_0
 #define VDISR_EL2   S3_4_C12_C1_1
+#define HCRX_SMPME  BIT(5)  /* SMPRI_EL1 is virtual: SMPRIMAP_EL2 says what it means */
+#define HCRX_ENFPM  BIT(23) /* FPMR does not trap */
+/* HFGRTR_EL2, HFGWTR_EL2: these do not trap. */
+#define HFG_NSMPRI  BIT(54)
+#define HFG_NTPIDR2 BIT(55)
 
 /* Identification. */
+#define ID_AA64PFR2_EL1  S3_0_C0_C4_2
 #define ID_AA64ZFR0_EL1  S3_0_C0_C4_4
 #define ID_AA64SMFR0_EL1 S3_0_C0_C4_5
+#define ID_AA64FPFR0_EL1 S3_0_C0_C4_7
 #define ID_AA64MMFR2_EL1 S3_0_C0_C7_2
 #define ID_AA64MMFR4_EL1 S3_0_C0_C7_4
 #define ID_AA64ISAR2_EL1 S3_0_C0_C6_2
@@ -105,7 +119,7 @@
 #define HCR_TID5   BIT(58)
 
 /* CPTR_EL2 with E2H=0: a 1 traps. Bits 13, 9 and 7:0 are RES1; TSM and TZ are RES1 without them. */
-#define CPTR_RES1  0x32ffull
+#define CPTR_RES1  0x22ffull
 #define CPTR_TZ    BIT(8)
 #define CPTR_TFP   BIT(10)
 #define CPTR_TSM   BIT(12)
@@ -171,17 +185,31 @@ static inline void guest_cpacr_set(u64 value)
         sysreg_write(cpacr_el1, value);
 }
 
-ARCH_INLINE u64 guest_zcr(void)
+static inline u64 guest_zcr(void)
 {
-    return unlikely(features.e2h) ? sysreg_read(ZCR_EL12) : sysreg_read(ZCR_EL1);
+    return features.e2h ? sysreg_read(ZCR_EL12) : sysreg_read(ZCR_EL1);
 }
 
-ARCH_INLINE void guest_zcr_set(bool e2h, u64 value)
+static inline void guest_zcr_set(u64 value)
 {
-    if (unlikely(e2h))
+    if (features.e2h)
         sysreg_write(ZCR_EL12, value);
     else
         sysreg_write(ZCR_EL1, value);
+}
+
+/* The guest's SMCR_EL1: needs CPTR_EL2.TSM / SMEN open. */
+static inline u64 guest_smcr(void)
+{
+    return features.e2h ? sysreg_read(SMCR_EL12) : sysreg_read(SMCR_EL1);
+}
+
+static inline void guest_smcr_set(u64 value)
+{
+    if (features.e2h)
+        sysreg_write(SMCR_EL12, value);
+    else
+        sysreg_write(SMCR_EL1, value);
 }
 
 #endif

@@ -26,10 +26,12 @@
 #define OSLSR_OSLM  BIT(3) /* an OS lock is implemented; OSLK 0: not locked */
 #define REVIDR_EL1  REGISTER(3, 0, 0, 0, 6)
 #define AIDR_EL1    REGISTER(3, 1, 0, 0, 7)
+#define SMIDR       REGISTER(3, 1, 0, 0, 6)
 #define ACTLR_EL1   REGISTER(3, 0, 1, 0, 1)
 #define CNTP_TVAL   REGISTER(3, 3, 14, 2, 0)
 #define CNTP_CTL    REGISTER(3, 3, 14, 2, 1)
 #define CNTP_CVAL   REGISTER(3, 3, 14, 2, 2)
+#define SMIDR_SHOWN 0xffff8000u /* Implementer, Revision, SMPS */
 #define CTL_ENABLE  BIT(0)
 #define CTL_IMASK   BIT(1)
 #define CTL_ISTATUS BIT(2)
@@ -44,8 +46,14 @@ static u64 hardware_id(u32 crm, u32 op2)
         return sysreg_read(id_aa64pfr0_el1);
     case (4 << 3) + 1:
         return sysreg_read(id_aa64pfr1_el1);
+    case (4 << 3) + 2:
+        return sysreg_read(ID_AA64PFR2_EL1);
     case (4 << 3) + 4:
         return sysreg_read(ID_AA64ZFR0_EL1);
+    case (4 << 3) + 5:
+        return sysreg_read(ID_AA64SMFR0_EL1);
+    case (4 << 3) + 7:
+        return sysreg_read(ID_AA64FPFR0_EL1);
     case 5 << 3:
         return sysreg_read(id_aa64dfr0_el1);
     case 6 << 3:
@@ -108,6 +116,11 @@ static enum answer read_register(struct vcpu *v, u32 reg, u32 iss, u64 *value)
         return ANSWERED;
     case AIDR_EL1:
         *value = sysreg_read(aidr_el1);
+        return ANSWERED;
+    case SMIDR: /* without Affinity and what a later CPU adds: a vCPU is on no PE for good */
+        if (!(v->vm->arch.fp.units & FP_UNIT_SME))
+            return UNDEFINED;
+        *value = sysreg_read(SMIDR_EL1) & SMIDR_SHOWN;
         return ANSWERED;
     case ACTLR_EL1:
         return ANSWERED;

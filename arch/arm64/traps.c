@@ -4,6 +4,7 @@
  */
 #include "arch/arch.h"
 #include "exceptions.h"
+#include "fp_arm64.h"
 #include "gic.h"
 #include "guest.h"
 #include "guest_el1.h"
@@ -39,12 +40,10 @@ void guest_traps_init(void)
 {
     sysreg_write(mdcr_el2, (sysreg_read(mdcr_el2) & MDCR_HPMN) | MDCR_TRAPS);
     sysreg_write(hstr_el2, 0);
-    if (features.hcx)
-        sysreg_write(HCRX_EL2, 0); /* MOPS, TCR2, FPMR, LS64, ... */
+    fp_traps(0);       /* HCRX_EL2, HFGRTR_EL2, HFGWTR_EL2 */
+    if (features.smps) /* a guest's priority of streaming execution is its own affair only */
+        sysreg_write(SMPRIMAP_EL2, 0);
     if (features.fgt) {
-        /* The n* bits at 0 trap: TPIDR2_EL0, SMPRI_EL1, GCS, PIE, ... */
-        sysreg_write(HFGRTR_EL2, 0);
-        sysreg_write(HFGWTR_EL2, 0);
         sysreg_write(HFGITR_EL2, 0);
         sysreg_write(HDFGRTR_EL2, 0);
         sysreg_write(HDFGWTR_EL2, 0);
@@ -105,7 +104,11 @@ static enum vcpu_event unexpected(struct vcpu *v, u64 esr)
     return VCPU_VM_ENDED;
 }
 
-_Static_assert(FP_TRAP_RETRY == 0 && FP_UNIT_FPSIMD == 1 && FP_UNIT_SVE == 2, "guest_sync");
+/* guest_fp makes units of exception classes. */
+_Static_assert(FP_TRAP_RETRY == 0, "guest_fp");
+_Static_assert((EC_FP + 3) >> 3 == FP_UNIT_FPSIMD, "guest_fp");
+_Static_assert((EC_SVE + 3) >> 3 == (FP_UNIT_FPSIMD | FP_UNIT_SVE), "guest_fp");
+_Static_assert((EC_SME + 3) >> 3 == FP_UNIT_SME, "guest_fp");
 
 #ifdef FERMATA_DEBUG
 /* The short way back after an FP trap is fp_enter() in assembly; debug builds check there too. */
@@ -118,7 +121,10 @@ void guest_fp_check(struct vcpu *v)
 /* `result` is not FP_TRAP_RETRY, and the exit is complete now. */
 u64 guest_fp_failed(struct vcpu *v, enum fp_trap_result result)
 {
-    if (result == FP_TRAP_REFUSED) {
+    /* ZT0 traps by SMCR_EL2.EZT0, with the gate open, where the VM has SME but not SME2. */
+    bool zt0 = result == FP_TRAP_NOT_OURS && ESR_EC(v->arch.esr) == EC_SME && !v->vm->arch.fp.zt0;
+
+    if (result == FP_TRAP_REFUSED || zt0) {
         inject_undefined(v);
         fp_enter(v, &v->fp);
         return VCPU_RESUME;
@@ -140,10 +146,9 @@ static enum vcpu_event wait_trap(struct vcpu *v, u64 esr)
     return VCPU_YIELDED;
 }
 
-/* An empty class is `unexpected`. EC_FP and EC_SVE do not come this way. */
+/* An empty class is `unexpected`. EC_FP, EC_SVE and EC_SME do not come this way. */
 static enum vcpu_event (*const handlers[64])(struct vcpu *, u64) = {
     [EC_WFX] = wait_trap,
-    [EC_SME] = undefined,
     [EC_PAUTH] = undefined,
     [EC_LS64] = undefined,
     [EC_SYSREG128] = undefined,

@@ -20,7 +20,8 @@ void arch_vcpu_init(struct vcpu *v)
         .el1[EL1_SCTLR] = SCTLR_RESET,
         .vmpidr = VMPIDR_RES1 | v->id,
     };
-    fp_init(v, vm->arch.fp.units, vm->config->policy == BOOT_POLICY_EAGER ? FP_EAGER : FP_LAZY);
+    fp_init(v, fp_offered(&vm->arch.fp),
+            vm->config->policy == BOOT_POLICY_EAGER ? FP_EAGER : FP_LAZY);
     v->fp.stats = stats;
     fp_init_context(&v->fp.arch, &vm->arch.fp);
 }

@@ -98,8 +98,8 @@ guest_fp:
     stp     x16, x17, [x0, #VCPU_X + 128]
     ldr     x2, [x0, #VCPU_EXITS]
     str     x30, [x0, #VCPU_X30]
-    ubfx    w1, w1, #4, #1
-    add     w1, w1, #1              /* EC 0x07: FP_UNIT_FPSIMD, 0x19: FP_UNIT_SVE */
+    add     w1, w1, #3              /* EC 0x07: FP_UNIT_FPSIMD, 0x19: that and FP_UNIT_SVE, */
+    lsr     w1, w1, #3              /* 0x1D: FP_UNIT_SME */
     add     x2, x2, #1
     str     x2, [x0, #VCPU_EXITS]
     bl      fp_trap
@@ -166,6 +166,7 @@ guest_leave:
     lsr     x1, x1, #26
     cmp     x1, #0x07               /* EC_FP */
     ccmp    x1, #0x19, #4, ne       /* EC_SVE */
+    ccmp    x1, #0x1d, #4, ne       /* EC_SME */
     b.eq    guest_fp
     .endif
     b       \target

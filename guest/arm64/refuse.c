@@ -157,7 +157,10 @@ static void refuse_sve(void)
         skip("the VM has it", "refuse: SVE is Undefined");
         return;
     }
-    ok_eq(sysreg_read(S3_0_C0_C4_4), 0, "refuse: ID_AA64ZFR0_EL1 is zero");
+    if (sysreg_read(id_aa64pfr1_el1) >> 24 & 0xf)
+        skip("the VM has SME", "refuse: ID_AA64ZFR0_EL1 is zero");
+    else
+        ok_eq(sysreg_read(S3_0_C0_C4_4), 0, "refuse: ID_AA64ZFR0_EL1 is zero");
     sysreg_write(cpacr_el1, CPACR_FPEN(3) | CPACR_ZEN(3));
     yield();
     ok(undefined(sve, ARRAY_SIZE(sve), EC_UNKNOWN), "refuse: SVE is Undefined, CPACR_EL1.ZEN open");

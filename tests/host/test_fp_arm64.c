@@ -3,7 +3,8 @@
  * contexts that use nothing, FPSIMD or SVE, an oracle beside each. The EL2 registers they write
  * fault, and are words of a table here. No C library and no vector register in the compiled code.
  *
- * links: hv/fp.c hv/fp_area.c hv/format.c hv/string.c arch/arm64/fp.c arch/arm64/fp_moves.S
+ * links: hv/fp.c hv/fp_area.c hv/format.c hv/string.c arch/arm64/fp.c arch/arm64/fp_sme.c
+ * links: arch/arm64/fp_moves.S
  * links: arch/arm64/vec_layout.c arch/arm64/fp_debug.c
  * links: tests/host/arm64/user.S tests/host/arm64/user.c tests/host/arm64/user_fault.c
  * machine: user_arm64
@@ -50,8 +51,8 @@ void pages_free(void *page, size_t n, enum page_use use)
 /* The reset state as Fermata gives it: zeros. */
 static void create(u32 i, bool sve, enum fp_policy policy)
 {
-    const struct arch_fp_config config = {FP_UNIT_FPSIMD | (sve ? FP_UNIT_SVE : 0),
-                                          sve ? user_vl : 0};
+    const struct arch_fp_config config = {.units = FP_UNIT_FPSIMD | (sve ? FP_UNIT_SVE : 0),
+                                          .sve_vl = sve ? user_vl : 0};
     struct vcpu *v = &vcpus[i];
 
     memset(v, 0, sizeof(*v));

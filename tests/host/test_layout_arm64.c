@@ -40,11 +40,12 @@ static void no_overlap(void **state)
             assert_int_equal(taken[i], 1); /* and the image ends with Z31 */
         free(taken);
         assert_int_equal((vec_z_offset(vl) - VEC_P_OFFSET) % vl, 0); /* whole vectors between */
-        assert_int_equal(vec_moved(VEC_SVE, vl), 32 * vl + 17 * (vl / 8) + 8);
+        assert_int_equal(vec_moved(VEC_SVE, vl, true), 32 * vl + 17 * (vl / 8) + 8);
+        assert_int_equal(vec_moved(VEC_STREAMING, vl, false), 32 * vl + 16 * (vl / 8) + 8);
         assert_true(vl == 16 || bytes > vec_bytes(VEC_SVE, vl - 16));
         assert_true(bytes >= vec_bytes(VEC_FPSIMD, 0)); /* a larger area holds the smaller form */
     }
-    assert_int_equal(vec_moved(VEC_FPSIMD, 0), 520);
+    assert_int_equal(vec_moved(VEC_FPSIMD, 0, true), 520);
     assert_int_equal(VEC_V_OFFSET % 16, 0);
 }
 
@@ -53,13 +54,13 @@ static void relayout(void **state)
 {
     (void)state;
     for (u32 vl = VEC_VL_MIN; vl <= VEC_VL_MAX; vl += 16) {
-        for (u32 form = VEC_FPSIMD; form <= VEC_SVE; form++) {
+        for (u32 form = VEC_FPSIMD; form <= VEC_STREAMING; form += 2) {
             size_t bytes = vec_bytes((enum vec_form)form, vl);
             u8 *from = malloc(bytes), *to = calloc(1, bytes + 256);
             for (size_t i = 0; i < bytes; i++)
                 from[i] = (u8)(i * 11 + vl);
             *(struct vec_header *)(void *)from =
-                (struct vec_header){form, form == VEC_SVE ? vl : 0, 0x12345678, 0x9abcdef0};
+                (struct vec_header){form, form == VEC_FPSIMD ? 0 : vl, 0x12345678, 0x9abcdef0};
             vec_relayout(from, to);
             assert_memory_equal(to, from, bytes);
             assert_true(fake_zero(to + bytes, 256));
@@ -84,83 +85,126 @@ static void round_down(void **state)
     }
 }
 
-/* Lengths of 128, 256 and 512 bits, the way QEMU's powers of two are. */
-static void cpu_with_sve(bool has)
+/* Lengths of 128, 256 and 512 bits, the way QEMU's powers of two are; SME's from 256 on. */
+enum { PLAIN = 0, SVE = 1, SME = 2, SME2 = 4, FPMR = 8, ALL = 15 };
+
+static void cpu_with(u32 has)
 {
     memset(&features, 0, sizeof(features));
     features.fpsimd = true;
-    features.sve = has;
-    features.sve_vls = has ? 1 | 2 | 8 : 0;
-    features.sve_vl = has ? 64 : 0;
+    features.sve = has & SVE;
+    features.sve_vls = has & SVE ? 1 | 2 | 8 : 0;
+    features.sve_vl = has & SVE ? 64 : 0;
+    features.sme = has & (SME | SME2);
+    features.sme2 = has & SME2;
+    features.sme_vls = features.sme ? 2 | 8 | 1u << 15 : 0;
+    features.sme_vl = features.sme ? 256 : 0;
+    features.fpmr = has & FPMR;
 }
 
 static void lists(void **state)
 {
     static const struct {
         const char *list;
-        bool sve, good;
-        u32 units, vl;
+        u32 has;
+        struct arch_fp_config want; /* units 0: refused */
         const char *why;
     } cases[] = {
-        {"", true, true, 3, 64, ""},
-        {"   ", false, true, 1, 0, ""},
-        {"fpsimd", true, true, 1, 0, ""},
-        {"fpsimd,sve", true, true, 3, 64, ""},
-        {"sve,fpsimd", true, true, 3, 64, ""},
-        {" fpsimd , sve:256 ", true, true, 3, 32, ""},
-        {"fpsimd,sve:128", true, true, 3, 16, ""},
-        {"fpsimd,sve:384", true, true, 3, 32, ""}, /* the next shorter there is */
-        {"fpsimd,sve:2048", true, true, 3, 64, ""},
-        {"fpsimd,sve:0", true, false, 0, 0, "not an SVE vector length"},
-        {"fpsimd,sve:127", true, false, 0, 0, "not an SVE vector length"},
-        {"fpsimd,sve:129", true, false, 0, 0, "multiple of 128"},
-        {"fpsimd,sve:2176", true, false, 0, 0, "128 to 2048"},
-        {"fpsimd,sve:99999999999", true, false, 0, 0, "not an SVE"},
-        {"fpsimd,sve:", true, false, 0, 0, "not an SVE"},
-        {"fpsimd,sve:0x100", true, false, 0, 0, "not an SVE"},
-        {"fpsimd,sve", false, false, 0, 0, "no SVE: leave sve out"},
-        {"fpsimd,sve:256", false, false, 0, 0, "no SVE"},
-        {"sve", true, false, 0, 0, "SVE contains FPSIMD"},
-        {"fpsimd,fpsimd", true, false, 0, 0, "twice"},
-        {"fpsimd,sve,sve:256", true, false, 0, 0, "twice"},
-        {"fpsimd,sme", true, false, 0, 0, "SME is not given"},
-        {"fpsimd,sme:512", true, false, 0, 0, "SME is not given"},
-        {"fpsimd,", true, false, 0, 0, "no FP component"},
-        {",", true, false, 0, 0, "no FP component"},
-        {"neon", true, false, 0, 0, "\"neon\": no FP component of arm64"},
-        {"x87,sse", true, false, 0, 0, "\"x87\""},
-        {"s", true, false, 0, 0, "no FP component"},
-        {"sv", true, false, 0, 0, "no FP component"},
+        {"", ALL, {7, 64, 256, true, true}, ""},
+        {"", SVE | SME, {7, 64, 256, false, false}, ""},
+        {"", SME, {5, 0, 256, false, false}, ""},
+        {"   ", PLAIN, {1, 0, 0, false, false}, ""},
+        {"fpsimd", ALL, {1, 0, 0, false, false}, ""},
+        {"fpsimd,sve", ALL, {3, 64, 0, false, false}, ""},
+        {"sve,fpsimd", ALL, {3, 64, 0, false, false}, ""},
+        {" fpsimd , sve:256 ", ALL, {3, 32, 0, false, false}, ""},
+        {"fpsimd,sve:128", ALL, {3, 16, 0, false, false}, ""},
+        {"fpsimd,sve:384", ALL, {3, 32, 0, false, false}, ""}, /* the next shorter there is */
+        {"fpsimd,sve:2048", ALL, {3, 64, 0, false, false}, ""},
+        {"fpsimd,sme", ALL, {5, 0, 256, true, false}, ""},
+        {"fpsimd,sme:512,fpmr", ALL, {5, 0, 64, true, true}, ""},
+        {"fpsimd,sve:256,sme:1024", ALL, {7, 32, 64, true, false}, ""},
+        {"fpsimd,sme1:256", ALL, {5, 0, 32, false, false}, ""},
+        {"fpsimd,sme1", SME, {5, 0, 256, false, false}, ""},
+        {"fpsimd,fpmr", ALL, {1, 0, 0, false, true}, ""},
+        {"fpsimd,sve:0", ALL, {0}, "not an SVE vector length"},
+        {"fpsimd,sve:17", ALL, {0}, "not an SVE vector length"},
+        {"fpsimd,sve:127", ALL, {0}, "not an SVE vector length"},
+        {"fpsimd,sve:129", ALL, {0}, "multiple of 128"},
+        {"fpsimd,sve:2176", ALL, {0}, "128 to 2048"},
+        {"fpsimd,sve:4096", ALL, {0}, "128 to 2048"},
+        {"fpsimd,sve:99999999999", ALL, {0}, "not an SVE"},
+        {"fpsimd,sve:", ALL, {0}, "not an SVE"},
+        {"fpsimd,sve:0x100", ALL, {0}, "not an SVE"},
+        {"fpsimd,sme:0", ALL, {0}, "not an SME vector length: give bits"},
+        {"fpsimd,sme:17", ALL, {0}, "as in sme:256"},
+        {"fpsimd,sme:4096", ALL, {0}, "not an SME"},
+        {"fpsimd,sme:wide", ALL, {0}, "not an SME"},
+        {"fpsimd,sme1:wide", ALL, {0}, "as in sme1:256"},
+        {"fpsimd,sme:", ALL, {0}, "not an SME"},
+        {"fpsimd,sme:128", ALL, {0}, "shortest SME vectors are of 256 bits: give at least sme:256"},
+        {"fpsimd,sve", SME, {0}, "no SVE: leave sve out"},
+        {"fpsimd,sve:256", PLAIN, {0}, "no SVE"},
+        {"fpsimd,sme:256", SVE, {0}, "no SME: leave sme out"},
+        {"fpsimd,fpmr", SVE, {0}, "no FPMR: leave fpmr out"},
+        {"sve", ALL, {0}, "the others contain FPSIMD: write fpsimd,sve"},
+        {"sme,fpmr", ALL, {0}, "contain FPSIMD"},
+        {"fpsimd,fpsimd", ALL, {0}, "twice"},
+        {"fpsimd,sve,sve:256", ALL, {0}, "twice"},
+        {"fpsimd,sme,sme1", ALL, {0}, "twice"},
+        {"fpsimd,fpmr,fpmr", ALL, {0}, "twice"},
+        {"fpsimd,", ALL, {0}, "no FP component"},
+        {",", ALL, {0}, "no FP component"},
+        {"neon", ALL, {0}, "\"neon\": no FP component of arm64"},
+        {"fpsimd,sme2", ALL, {0}, "\"sme2\": no FP component"},
+        {"x87,sse", ALL, {0}, "\"x87\""},
+        {"s", ALL, {0}, "no FP component"},
+        {"sv", ALL, {0}, "no FP component"},
     };
     struct arch_fp_config config;
     char why[256];
 
     (void)state;
     for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
+        const struct arch_fp_config *want = &cases[i].want;
         char *exact = strdup(cases[i].list);
-        cpu_with_sve(cases[i].sve);
+        cpu_with(cases[i].has);
         why[0] = 0;
         bool good = arch_fp_config_parse(exact, &config, why, sizeof(why));
-        if (good != cases[i].good)
+        if (good != (want->units != 0))
             fail_msg("'%s': %s", exact, good ? "accepted" : why);
-        if (good) {
-            assert_int_equal(config.units, cases[i].units);
-            assert_int_equal(config.sve_vl, cases[i].vl);
-        } else if (!strstr(why, cases[i].why)) {
+        if (good &&
+            (config.units != want->units || config.sve_vl != want->sve_vl ||
+             config.sme_vl != want->sme_vl || config.zt0 != want->zt0 || config.fpmr != want->fpmr))
+            fail_msg("'%s': units %u, SVE %u, SME %u, ZT0 %u, FPMR %u", exact, config.units,
+                     config.sve_vl, config.sme_vl, config.zt0, config.fpmr);
+        if (!good && !strstr(why, cases[i].why))
             fail_msg("'%s' says: %s", exact, why);
-        }
         free(exact);
     }
 }
 
+/* In the firmware the lengths are not known yet: nothing is refused for them. */
+static void lists_early(void **state)
+{
+    struct arch_fp_config config;
+    char why[256];
+
+    (void)state;
+    cpu_with(ALL);
+    features.sve_vls = features.sme_vls = 0;
+    assert_true(arch_fp_config_parse("fpsimd,sve:128,sme:128", &config, why, sizeof(why)));
+    assert_false(arch_fp_config_parse("fpsimd,sme:100", &config, why, sizeof(why)));
+}
+
 static void lists_fuzz(void **state)
 {
-    static const char *const words[] = {"fpsimd", "sve", ":", "256", ",",   " ",  "sme",
-                                        "0",      "s",   "v", "e",   "128", ",,", "9999"};
+    static const char *const words[] = {"fpsimd", "sve", ":", "256", ",", " ",   "sme", "fpmr",
+                                        "1",      "0",   "s", "v",   "e", "128", ",,",  "9999"};
 
     (void)state;
     fake_srand(fake_seed());
-    cpu_with_sve(true);
+    cpu_with(ALL);
     for (u32 round = 0; round < 20000; round++) {
         struct arch_fp_config config = {0};
         char text[128] = "", why[64];
@@ -170,7 +214,9 @@ static void lists_fuzz(void **state)
         if (arch_fp_config_parse(exact, &config, why, sizeof(why))) {
             assert_true(config.units & FP_UNIT_FPSIMD);
             assert_int_equal(!!(config.units & FP_UNIT_SVE), config.sve_vl != 0);
+            assert_int_equal(!!(config.units & FP_UNIT_SME), config.sme_vl != 0);
             assert_true(config.sve_vl <= 64 && config.sve_vl % 16 == 0);
+            assert_true(config.sme_vl <= 256 && config.sme_vl % 32 == 0);
         } else {
             assert_non_null(memchr(why, 0, sizeof(why)));
         }
@@ -186,7 +232,8 @@ static u64 field(u64 value, u32 shift)
 /* A CPU that has everything: what has state nobody switches is hidden whatever it says. */
 static void id_hides(void **state)
 {
-    const struct arch_fp_config all = {FP_UNIT_FPSIMD | FP_UNIT_SVE, 64}, plain = {1, 0};
+    const struct arch_fp_config all = {.units = FP_UNIT_FPSIMD | FP_UNIT_SVE, .sve_vl = 64},
+                                plain = {.units = 1};
     const u64 every = 0x1111111111111111;
 
     (void)state;
@@ -218,7 +265,7 @@ static void id_hides(void **state)
 /* No FP in the CPU stays no FP: 15 means "not there", and is not masked to something else. */
 static void id_not_implemented(void **state)
 {
-    const struct arch_fp_config plain = {1, 0};
+    const struct arch_fp_config plain = {.units = 1};
 
     (void)state;
     u64 pfr0 = id_filter(4, 0, 0xff0000, &plain, 2);
@@ -229,7 +276,7 @@ static void id_not_implemented(void **state)
 /* Every register number a guest can read, known or not, is answered, and the unknown with 0. */
 static void id_every_register(void **state)
 {
-    const struct arch_fp_config all = {3, 64};
+    const struct arch_fp_config all = {.units = 3, .sve_vl = 64};
     u32 nonzero = 0;
 
     (void)state;
@@ -247,10 +294,11 @@ static void id_every_register(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(no_overlap),         cmocka_unit_test(relayout),
-        cmocka_unit_test(round_down),         cmocka_unit_test(lists),
-        cmocka_unit_test(lists_fuzz),         cmocka_unit_test(id_hides),
-        cmocka_unit_test(id_not_implemented), cmocka_unit_test(id_every_register),
+        cmocka_unit_test(no_overlap),        cmocka_unit_test(relayout),
+        cmocka_unit_test(round_down),        cmocka_unit_test(lists),
+        cmocka_unit_test(lists_early),       cmocka_unit_test(lists_fuzz),
+        cmocka_unit_test(id_hides),          cmocka_unit_test(id_not_implemented),
+        cmocka_unit_test(id_every_register),
     };
 
     return cmocka_run_group_tests_name("layout arm64", tests, NULL, NULL);

@@ -58,7 +58,7 @@ static bool save_z(void)
     randomise(&set);
     memset(area, 0xcc, sizeof(area));
     regs_set(&set);
-    fp_move_save_z(area, VEC_SVE_HEADER(user_vl));
+    fp_move_save_z(area, VEC_HEADER(VEC_SVE, user_vl));
     regs_get(&got);
     return same() && header()->form == VEC_SVE && header()->vl == user_vl &&
            header()->fpsr == set.fpsr && header()->fpcr == set.fpcr &&
@@ -135,7 +135,7 @@ static bool save_smallest(void)
         }
         memset(area, 0xcc, sizeof(area));
         regs_set(&set);
-        right &= fp_move_save_sve(area, VEC_SVE_HEADER(user_vl)) == dirty;
+        right &= fp_move_save_sve(area, VEC_HEADER(VEC_SVE, user_vl)) == (dirty ? 3 : 1);
         regs_get(&got);
         right &= same() && untouched(vec_bytes(VEC_SVE, user_vl), sizeof(area));
         if (dirty)
