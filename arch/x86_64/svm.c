@@ -262,7 +262,10 @@ void svm_skip(struct vcpu *v, u32 bytes)
     if (!vcpu_in_64bit_mode(v))
         c->rip &= 0xffffffff;
     c->interrupt_shadow = 0;
-    if (unlikely(c->rflags & RFLAGS_TF)) {
+    if (likely(!(c->rflags & (RFLAGS_TF | RFLAGS_RF))))
+        return;
+    c->rflags &= ~(u64)RFLAGS_RF; /* holds for one instruction */
+    if (c->rflags & RFLAGS_TF) {
         c->dr6 |= DR6_BS;
         c->clean &= ~(u32)CLEAN_DRX;
         inject(v, VECTOR_DB, false, 0);

@@ -9,6 +9,7 @@
 #include "cpu.h"
 #include "cr.h"
 #include "decode_cr.h"
+#include "exits.h"
 #include "guest_walk.h"
 #include "virt.h"
 #include "arch/arch.h"
@@ -141,24 +142,9 @@ enum vcpu_event svm_exit_cr(struct vcpu *v, u64 code)
 
 enum vcpu_event svm_exit_xsetbv(struct vcpu *v)
 {
-    struct vmcb *c = v->arch.vmcb;
-    u64 value = v->arch.regs[RDX] << 32 | (u32)c->rax;
+    enum vcpu_event event;
 
-    switch (xsetbv_write(v, (u32)v->arch.regs[RCX], value)) {
-    case XSETBV_DONE:
+    if (exit_xsetbv(v, v->arch.vmcb->rax, &event))
         svm_skip(v, svm_length(v, 3));
-        return VCPU_RESUME;
-    case XSETBV_UD:
-        inject_ud(v);
-        return VCPU_RESUME;
-    case XSETBV_STOP:
-        vcpu_crash(v,
-                   "XSETBV 0x%lx: no memory for a larger FP save area: give the VM a shorter fp "
-                   "list, or the machine more memory",
-                   value);
-        return VCPU_VM_ENDED;
-    default:
-        inject_gp(v);
-        return VCPU_RESUME;
-    }
+    return event;
 }

@@ -323,7 +323,7 @@ static unsigned cpl(const struct vcpu *v)
 static bool code64(const struct vcpu *v)
 {
     vmx_select(v);
-    return (vmread(VMCS_GUEST_EFER) & EFER_LMA) && (vmread(GUEST_CS_RIGHTS) & BIT(13)); /* L */
+    return (vmread(VMCS_GUEST_EFER) & EFER_LMA) && (vmread(GUEST_CS_RIGHTS) & RIGHTS_L);
 }
 
 static void inject(struct vcpu *v, u8 vector, bool has_error, u32 error)
@@ -361,14 +361,19 @@ void vmx_debug_exception(struct vcpu *v, u64 qualification)
 void vmx_skip(struct vcpu *v)
 {
     u64 rip = vmread(VMCS_GUEST_RIP) + vmread(EXIT_INSTRUCTION_LENGTH);
-    u64 blocked = vmread(GUEST_INTERRUPTIBILITY);
+    u64 blocked = vmread(GUEST_INTERRUPTIBILITY), rflags = vmread(VMCS_GUEST_RFLAGS);
 
     if (unlikely(rip >> 32) && !code64(v))
         rip = (u32)rip;
     vmwrite(VMCS_GUEST_RIP, rip);
-    if (unlikely(blocked & INTERRUPTIBILITY_INSTR))
+    if (unlikely(blocked & INTERRUPTIBILITY_INSTR)) {
         vmwrite(GUEST_INTERRUPTIBILITY, blocked & ~(u64)INTERRUPTIBILITY_INSTR);
-    if (unlikely(vmread(VMCS_GUEST_RFLAGS) & RFLAGS_TF)) {
+        vmwrite(PENDING_DEBUG, 0); /* BS of a MOV SS before: it is due now */
+    }
+    if (likely(!(rflags & (RFLAGS_TF | RFLAGS_RF))))
+        return;
+    vmwrite(VMCS_GUEST_RFLAGS, rflags & ~(u64)RFLAGS_RF); /* holds for one instruction */
+    if (rflags & RFLAGS_TF) {
         vmx_debug_exception(v, DR6_BS);
         inject(v, VECTOR_DB, false, 0);
     }

@@ -47,6 +47,7 @@ enum vmcs_field {
     GUEST_ES_RIGHTS = 0x4814, /* as the selectors */
     GUEST_CS_RIGHTS = 0x4816,
     GUEST_SS_RIGHTS = 0x4818,
+    GUEST_TR_RIGHTS = 0x4822,
     GUEST_INTERRUPTIBILITY = 0x4824,
     GUEST_ACTIVITY = 0x4826,
     GUEST_SYSENTER_CS = 0x482a,
@@ -84,6 +85,11 @@ enum vmcs_field {
     HOST_RSP = 0x6c14,
     HOST_RIP = 0x6c16,
 };
+
+/* In the rights of a segment. */
+#define RIGHTS_L        BIT(13)
+#define RIGHTS_TYPE     15u
+#define TYPE_TSS16_BUSY 3u
 
 /* Segments, in the order of their fields. */
 enum { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_LDTR, SEG_TR, SEGS };
@@ -133,6 +139,7 @@ enum vmx_reason {
 #define VMX_EVENT_NMI       0x200u
 #define VMX_EVENT_EXCEPTION 0x300u
 #define VMX_EVENT_SOFTWARE  0x400u /* 4, 5 and 6 come from an instruction and need its length */
+#define VMX_EVENT_INT1      0x500u
 #define VMX_EVENT_ERROR     (1u << 11)
 #define VMX_EVENT_RESERVED  (1u << 12) /* "NMI unblocking due to IRET": undefined on the way in */
 #define VMX_EVENT_VALID     (1u << 31)

@@ -50,6 +50,18 @@ static bool read_pdptes(struct vcpu *v, u64 *pdptes)
     return true;
 }
 
+/*
+ * Paging that makes long mode active is #GP under a CS with L or a 16-bit TSS (SDM 2, MOV to CR0),
+ * and an entry would be refused. Outside long mode a guest may have such a CS: L means nothing
+ * there.
+ */
+static bool activates_wrongly(const struct vcpu *v, u64 old, u64 value)
+{
+    return (value & ~old & CR0_PG) && (virt->get(v, GUEST_EFER) & EFER_LME) &&
+           ((vmread(GUEST_CS_RIGHTS) & RIGHTS_L) ||
+            (vmread(GUEST_TR_RIGHTS) & RIGHTS_TYPE) == TYPE_TSS16_BUSY);
+}
+
 /* The new CR0 and CR4 together; false: #GP, and nothing has changed. */
 static bool write_cr(struct vcpu *v, unsigned cr, u64 value)
 {
@@ -59,7 +71,7 @@ static bool write_cr(struct vcpu *v, unsigned cr, u64 value)
     bool reload = pae && (((cr0 ^ new0) & CR0_PDPTES) || ((cr4 ^ new4) & CR4_PDPTES));
     u64 pdptes[PDPTES];
 
-    if (reload && !read_pdptes(v, pdptes))
+    if (activates_wrongly(v, cr0, new0) || (reload && !read_pdptes(v, pdptes)))
         return false;
     if (!(cr == 0 ? cr0_write(v, value) : cr4_write(v, value)))
         return false;

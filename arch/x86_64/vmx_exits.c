@@ -1,51 +1,28 @@
 /*
  * Why the guest left, and what is done about it, as svm_exits.c for SVM: what an exit means is in
- * the files both share (hypercall, CPUID, MSRs, I/O, control registers), here is how VMX says it.
+ * exits.c and the files behind it (CPUID, MSRs, I/O, control registers), here is how VMX says it.
  */
 #include "vmx.h"
-#include "cr.h"
-#include "exceptions.h"
-#include "io.h"
-#include "msr.h"
-#include "vcpu.h"
-#include "virt.h"
-#include "arch/arch.h"
-#include "hv/console.h"
+#include "exits.h"
 #include "hv/hypercall.h"
-
-/* Out of line: what a measured exit does not run should not cost it saved registers either. */
-#define COLD __attribute__((noinline))
-
-static COLD enum vcpu_event fault(struct vcpu *v, u8 vector, bool has_error)
-{
-    virt->inject(v, vector, has_error, 0);
-    return VCPU_RESUME;
-}
-
-static COLD enum vcpu_event stop(struct vcpu *v, const char *what)
-{
-    vcpu_crash(v, "%s", what);
-    return VCPU_VM_ENDED;
-}
-
-static enum vcpu_event exit_gate(struct vcpu *v, u8 vector)
-{
-    enum fp_trap_result result = fp_trap(v, FP_UNIT_BASE);
-
-    if (likely(result == FP_TRAP_RETRY))
-        return VCPU_RESUME;
-    if (result == FP_TRAP_NO_MEMORY)
-        return stop(v, "no memory for its FP save area: give the VM a shorter fp list, or the "
-                       "machine more memory");
-    return fault(v, vector, false);
-}
 
 /* It comes to us blocked: taken as an interrupt of our own, whose IRETQ unblocks it. */
 static COLD enum vcpu_event exit_nmi(void)
 {
     __asm__ volatile("int $2" ::: "memory");
-    say_info("NMI %u on this CPU, for no one: ignored", nmi_count);
-    return VCPU_RESUME;
+    return exit_nmi_said();
+}
+
+/* A trap, a breakpoint, or INT1, which says nothing in DR6 and is gone past (SDM 2, INT n). */
+static COLD enum vcpu_event exit_debug(struct vcpu *v, u32 event)
+{
+    if ((event & VMX_EVENT_TYPE) == VMX_EVENT_INT1) {
+        vmwrite(ENTRY_EVENT, event & ~VMX_EVENT_RESERVED);
+        vmwrite(ENTRY_INSTRUCTION_LENGTH, vmread(EXIT_INSTRUCTION_LENGTH));
+        return VCPU_RESUME;
+    }
+    vmx_debug_exception(v, vmread(EXIT_QUALIFICATION));
+    return exit_fault(v, VECTOR_DB, false);
 }
 
 static enum vcpu_event exit_exception(struct vcpu *v)
@@ -57,27 +34,11 @@ static enum vcpu_event exit_exception(struct vcpu *v)
         return exit_nmi();
     if (likely(vector == VECTOR_NM || vector == VECTOR_UD))
         return exit_gate(v, vector);
-    if (vector == VECTOR_DB) {
-        vmx_debug_exception(v, vmread(EXIT_QUALIFICATION));
-        return fault(v, VECTOR_DB, false);
-    }
+    if (vector == VECTOR_DB)
+        return exit_debug(v, event);
     if (vector == VECTOR_MC)
         panic("machine check while a guest was running: the hardware is broken");
-    return fault(v, vector, event & VMX_EVENT_ERROR);
-}
-
-/* The interrupt is still pending in the APIC: let it in for one instruction, and see whose it was.
- */
-static enum vcpu_event exit_interrupt(struct vcpu *v)
-{
-    struct pcpu *cpu = v->pcpu;
-
-    __asm__ volatile("sti; nop; cli" ::: "memory");
-    if (likely(cpu->arch.timer_fired)) {
-        cpu->arch.timer_fired = false;
-        return VCPU_PREEMPTED;
-    }
-    return VCPU_RESUME;
+    return exit_fault(v, vector, event & VMX_EVENT_ERROR);
 }
 
 /* The quantum ended by the VMX-preemption timer. The APIC's own may have rung meanwhile. */
@@ -93,7 +54,7 @@ static enum vcpu_event exit_vmcall(struct vcpu *v)
     struct hypercall_result result;
 
     if (unlikely(virt->cpl(v) != 0))
-        return fault(v, VECTOR_UD, false);
+        return exit_fault(v, VECTOR_UD, false);
     enum vcpu_event event = hypercall(v, (u32)v->arch.regs[RAX], v->arch.regs[RDI], &result);
     if (event == VCPU_VM_ENDED)
         return event;
@@ -103,114 +64,35 @@ static enum vcpu_event exit_vmcall(struct vcpu *v)
     return event;
 }
 
-static COLD enum vcpu_event exit_cpuid(struct vcpu *v)
+static COLD enum vcpu_event exit_msr(struct vcpu *v, bool write)
 {
-    struct cpuid_regs r = vcpu_cpuid(v, (u32)v->arch.regs[RAX], (u32)v->arch.regs[RCX]);
-
-    v->arch.regs[RAX] = r.eax;
-    v->arch.regs[RBX] = r.ebx;
-    v->arch.regs[RCX] = r.ecx;
-    v->arch.regs[RDX] = r.edx;
-    vmx_skip(v);
-    return VCPU_RESUME;
-}
-
-static COLD enum vcpu_event exit_rdmsr(struct vcpu *v)
-{
-    u64 value = 0;
-    enum msr_result result = msr_read(v, (u32)v->arch.regs[RCX], &value);
-
-    if (result == MSR_GP)
-        return fault(v, VECTOR_GP, true);
-    if (result == MSR_STOPPED)
-        return VCPU_VM_ENDED;
-    v->arch.regs[RAX] = (u32)value;
-    v->arch.regs[RDX] = value >> 32;
-    vmx_skip(v);
-    return VCPU_RESUME;
-}
-
-static COLD enum vcpu_event exit_wrmsr(struct vcpu *v)
-{
+    u64 *rax = &v->arch.regs[RAX], value = v->arch.regs[RDX] << 32 | (u32)*rax;
     u32 msr = (u32)v->arch.regs[RCX];
-    u64 value = v->arch.regs[RDX] << 32 | (u32)v->arch.regs[RAX];
-    enum msr_result result;
+    enum vcpu_event event = VCPU_RESUME;
+    bool done;
 
-    if (vmx_is_syscall_msr(msr))
-        result = vmx_syscall_msr_write(v, msr, value) ? MSR_DONE : MSR_GP;
-    else
-        result = msr_write(v, msr, value);
-    if (result == MSR_GP)
-        return fault(v, VECTOR_GP, true);
-    if (result == MSR_STOPPED)
-        return VCPU_VM_ENDED;
-    vmx_skip(v);
-    return VCPU_RESUME;
-}
-
-/* Qualification: SDM 3, table 28-5. */
-static COLD enum vcpu_event exit_io(struct vcpu *v)
-{
-    u64 what = vmread(EXIT_QUALIFICATION);
-    unsigned bytes = (unsigned)(what & 7) + 1;
-    u16 port = (u16)(what >> 16);
-    bool in = what & BIT(3);
-    u64 mask = BITS(8 * bytes - 1, 0);
-    u64 *rax = &v->arch.regs[RAX];
-    u32 value = (u32)(*rax & mask);
-
-    if (what & BIT(4)) {
-        vcpu_crash(v, "string I/O to port 0x%x: not emulated, let the guest use IN and OUT", port);
-        return VCPU_VM_ENDED;
+    if (write && vmx_is_syscall_msr(msr)) {
+        done = vmx_syscall_msr_write(v, msr, value);
+        if (!done)
+            inject_gp(v);
+    } else {
+        done = write ? exit_wrmsr(v, *rax, &event) : exit_rdmsr(v, rax, &event);
     }
-    enum vcpu_event event = io_access(v, port, bytes, in, &value);
-    if (event == VCPU_VM_ENDED)
-        return event;
-    if (in) /* a 32-bit result clears the upper half, narrower ones leave it */
-        *rax = bytes == 4 ? value : (*rax & ~mask) | value;
-    vmx_skip(v);
+    if (done)
+        vmx_skip(v);
     return event;
 }
 
-/* Nothing can wake a halted vCPU in this release, whatever its IF says. */
-static COLD enum vcpu_event exit_hlt(struct vcpu *v)
+/* Qualification: SDM 3, table 28-5. */
+static COLD enum vcpu_event exit_port(struct vcpu *v)
 {
-    vmx_skip(v);
-    v->state = VCPU_HALTED;
-    return VCPU_BLOCKED;
-}
+    u64 what = vmread(EXIT_QUALIFICATION);
+    struct port_access io = {(u16)(what >> 16), (u8)((what & 7) + 1), what & BIT(3), what & BIT(4)};
+    enum vcpu_event event;
 
-static COLD enum vcpu_event exit_xsetbv(struct vcpu *v)
-{
-    u64 value = v->arch.regs[RDX] << 32 | (u32)v->arch.regs[RAX];
-
-    switch (xsetbv_write(v, (u32)v->arch.regs[RCX], value)) {
-    case XSETBV_DONE:
+    if (exit_io(v, io, &v->arch.regs[RAX], &event))
         vmx_skip(v);
-        return VCPU_RESUME;
-    case XSETBV_UD:
-        return fault(v, VECTOR_UD, false);
-    case XSETBV_STOP:
-        vcpu_crash(v,
-                   "XSETBV 0x%lx: no memory for a larger FP save area: give the VM a shorter fp "
-                   "list, or the machine more memory",
-                   value);
-        return VCPU_VM_ENDED;
-    default:
-        return fault(v, VECTOR_GP, true);
-    }
-}
-
-static COLD enum vcpu_event exit_ept(struct vcpu *v)
-{
-    u64 how = vmread(EXIT_QUALIFICATION);
-    const char *what = how & BIT(2) ? "fetched from" : how & BIT(1) ? "wrote to" : "read";
-
-    vcpu_crash(v,
-               "it %s guest-physical 0x%lx, where it has no memory (its RAM ends at 0x%lx) and "
-               "no device; give it more memory, or mend the guest",
-               what, vmread(GUEST_PHYSICAL_ADDRESS), v->vm->ram_gpa + v->vm->ram_bytes);
-    return VCPU_VM_ENDED;
+    return event;
 }
 
 /*
@@ -235,7 +117,7 @@ static COLD enum vcpu_event exit_rare(struct vcpu *v, u32 reason)
     case REASON_INIT:
         return VCPU_RESUME;
     case REASON_RDPMC: /* no PMU is shown: every counter number is invalid */
-        return fault(v, VECTOR_GP, true);
+        return exit_fault(v, VECTOR_GP, true);
     case REASON_INVD:
     case REASON_WBINVD:
         vmx_skip(v); /* caches are coherent and shared with everyone: nothing to do */
@@ -249,15 +131,11 @@ static COLD enum vcpu_event exit_rare(struct vcpu *v, u32 reason)
     case REASON_VMFUNC:
     case REASON_SEAMCALL:
     case REASON_TDCALL:
-        return fault(v, VECTOR_UD, false); /* hidden features: as a CPU without them */
+        return exit_fault(v, VECTOR_UD, false); /* hidden features: as a CPU without them */
     case REASON_TASK_SWITCH:
-        return stop(v, "a hardware task switch, which this release does not emulate: use software "
-                       "switching in the guest");
+        return exit_task_switch(v);
     case REASON_TRIPLE_FAULT:
-        return stop(v, "triple fault: an exception whose handlers fault too; look at the guest's "
-                       "IDT and stack");
-    case REASON_MACHINE_CHECK:
-        panic("machine check while entering a guest: the hardware is broken");
+        return exit_triple_fault(v);
     case REASON_EPT_MISCONFIGURED:
         panic("the EPT of vm %s is misconfigured for guest-physical 0x%lx: a bug of Fermata",
               vm_name(v->vm), vmread(GUEST_PHYSICAL_ADDRESS));
@@ -271,23 +149,31 @@ static COLD enum vcpu_event exit_rare(struct vcpu *v, u32 reason)
 
 static enum vcpu_event exit_uncommon(struct vcpu *v, u32 reason)
 {
+    enum vcpu_event event;
+    u64 how;
+
     switch (reason) {
     case REASON_CPUID:
-        return exit_cpuid(v);
+        exit_cpuid(v, &v->arch.regs[RAX]);
+        vmx_skip(v);
+        return VCPU_RESUME;
     case REASON_RDMSR:
-        return exit_rdmsr(v);
     case REASON_WRMSR:
-        return exit_wrmsr(v);
+        return exit_msr(v, reason == REASON_WRMSR);
     case REASON_IO:
-        return exit_io(v);
+        return exit_port(v);
     case REASON_HLT:
-        return exit_hlt(v);
+        vmx_skip(v);
+        return exit_halted(v);
     case REASON_CR:
         return vmx_exit_cr(v);
     case REASON_XSETBV:
-        return exit_xsetbv(v);
-    case REASON_EPT_VIOLATION:
-        return exit_ept(v);
+        if (exit_xsetbv(v, v->arch.regs[RAX], &event))
+            vmx_skip(v);
+        return event;
+    case REASON_EPT_VIOLATION: /* SDM 3, table 28-7 */
+        how = vmread(EXIT_QUALIFICATION);
+        return exit_stage2(v, vmread(GUEST_PHYSICAL_ADDRESS), how & BIT(1), how & BIT(2));
     case REASON_PREEMPTION_TIMER:
         return exit_timer(v);
     default:
@@ -310,6 +196,8 @@ static COLD enum vcpu_event exit_other(struct vcpu *v, u32 reason)
  */
 static COLD enum vcpu_event refused_state(struct vcpu *v, u32 reason)
 {
+    if (reason == REASON_MACHINE_CHECK)
+        panic("machine check while entering a guest: the hardware is broken");
     vcpu_crash(v,
                "VM entry refused its state (exit reason %u, qualification %lu): CR0 %lx CR3 %lx "
                "CR4 %lx EFER %lx RFLAGS %lx CS rights %lx interruptibility %lx; report it",

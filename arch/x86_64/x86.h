@@ -53,6 +53,7 @@
 #define RFLAGS_CF    0x00000001
 #define RFLAGS_TF    0x00000100
 #define RFLAGS_IF    0x00000200
+#define RFLAGS_RF    0x00010000
 #define RFLAGS_VM    0x00020000
 
 #define DR6_RESET 0xffff0ff0
