@@ -57,12 +57,15 @@ ARCH_INLINE size_t arch_fp_bytes(const struct fp_ctx *fp, fp_units units)
 ARCH_INLINE bool fp_image_sound(const struct fp_ctx *fp)
 {
     const struct xsave_image *image = fp->area.base;
+    u64 beyond = ~(u64)fp->arch.allocated;
 
-    return !cpu_has.xsave ||
-           ((image->header.xstate_bv & ~(u64)fp->arch.mask) == 0 && image->header.xcomp_bv == 0);
+    return !cpu_has.xsave || ((image->header.xstate_bv & beyond) == 0 &&
+                              (image->header.xcomp_bv & beyond & ~XCOMP_COMPACTED) == 0 &&
+                              (image->header.xcomp_bv != 0) == (fp_xcomp(0) != 0));
 }
 
-/* What a move of this image brings across: by what it says is in use, not by its size. */
+/* What a move of this image brings across: by what it says is in use, not by its size. Never AMX:
+ * that is not simple. */
 ARCH_INLINE u32 xstate_moved(const void *area)
 {
     return xstate_moved_bytes[((const struct xsave_image *)area)->header.xstate_bv];
@@ -74,7 +77,7 @@ ARCH_INLINE size_t arch_fp_load(struct fp_ctx *fp, fp_units units)
     DEBUG_CHECK(fp_image_sound(fp));
     if (unlikely(fp->arch.slow))
         return fp_load_slow(fp);
-    fp_move_xrstor64(fp->area.base, fp->arch.mask);
+    fp_move_xrstor64(fp->area.base, fp->arch.allocated);
     return xstate_moved(fp->area.base);
 }
 
@@ -82,7 +85,7 @@ ARCH_INLINE size_t arch_fp_save(struct fp_ctx *fp)
 {
     if (unlikely(fp->arch.slow) || unlikely(fp_needs_32bit_form(fp)))
         return fp_save_slow(fp);
-    fp_move_xsaveopt64(fp->area.base, fp->arch.mask);
+    fp_move_xsaveopt64(fp->area.base, fp->arch.allocated);
     return xstate_moved(fp->area.base);
 }
 
@@ -92,7 +95,7 @@ ARCH_INLINE void arch_fp_scrub(const struct fp_ctx *fp, fp_units units)
     if (unlikely(fp->arch.slow))
         fp_scrub_slow(fp);
     else
-        fp_move_xrstor64(&fp_init_image, fp->arch.mask);
+        fp_move_xrstor64(&fp_init_image, fp->arch.allocated);
 }
 
 ARCH_INLINE void arch_fp_gate(struct vcpu *v, fp_units units)

@@ -2,6 +2,7 @@
 #include "cpu.h"
 #include "arch/arch.h"
 #include "fp_config.h"
+#include "fp_hw.h"
 #include "virt.h"
 #include "vmx.h"
 #include "hv/console.h"
@@ -57,18 +58,43 @@ static void detect_extended(void)
     }
 }
 
+/* CPUID 0xD, into the layout of this machine. */
 static void detect_xstate(void)
 {
+    struct xstate_cpuid told = {0};
+
     if (!cpu_has.xsave || cpu_has.max_leaf < 0xd)
         return;
     struct cpuid_regs r = cpuid(0xd, 0);
-    cpu_has.xcr0 = (u64)r.edx << 32 | r.eax;
+    told.xcr0 = cpu_has.xcr0 = (u64)r.edx << 32 | r.eax;
+    told.all_bytes = r.ecx;
     r = cpuid(0xd, 1);
     cpu_has.xsaveopt = bit(r.eax, 0);
+    cpu_has.xsavec = bit(r.eax, 1);
     cpu_has.xgetbv1 = bit(r.eax, 2);
-    r = cpuid(0xd, 9);
-    cpu_has.pkru_bytes = r.eax;
-    cpu_has.pkru_offset = r.ebx;
+    cpu_has.xsaves = bit(r.eax, 3);
+    cpu_has.xfd = bit(r.eax, 4);
+    for (u32 n = 2; n < FP_COMPONENTS; n++) {
+        r = cpuid(0xd, n);
+        told.leaf[n].bytes = r.eax;
+        told.leaf[n].offset = r.ebx;
+        told.leaf[n].flags = r.ecx;
+    }
+    xstate_learn(&xstate_layout, &told);
+}
+
+/* A component without its feature bit is state without instructions: left alone. AMX's instructions
+ * are tried by the self-test (Bochs's AMD CPUs have them and say nothing). */
+static void detect_features(struct cpuid_regs one)
+{
+    struct cpuid_regs seven = {0};
+
+    if (cpu_has.max_leaf >= 7)
+        seven = cpuid(7, 0);
+    cpu_has.pku = bit(seven.ecx, 3);
+    cpu_has.no_fcs_fds = bit(seven.ebx, 13);
+    cpu_has.ibpb = bit(seven.edx, 26);
+    cpu_has.without = (bit(one.ecx, 28) ? 0 : XCR0_AVX) | (bit(seven.ebx, 16) ? 0 : XCR0_AVX512);
 }
 
 void cpu_detect(void)
@@ -84,16 +110,11 @@ void cpu_detect(void)
     cpu_has.vmx = bit(r.ecx, 5);
     cpu_has.xsave = bit(r.ecx, 26);
     cpu_has.hypervisor = bit(r.ecx, 31);
-    if (cpu_has.max_leaf >= 7) {
-        r = cpuid(7, 0);
-        cpu_has.pku = bit(r.ecx, 3);
-        cpu_has.no_fcs_fds = bit(r.ebx, 13);
-        cpu_has.ibpb = bit(r.edx, 26);
-    }
+    detect_features(r);
     detect_extended();
     detect_xstate();
     /* Without XSAVE there is no way to hold AVX, and protection keys come with XCR0[9] only. */
-    cpu_has.pku = cpu_has.pku && (cpu_has.xcr0 & XCR0_PKRU);
+    cpu_has.pku = cpu_has.pku && (xstate_layout.components & XCR0_PKRU);
 }
 
 const struct virt_ops *virt = &svm_ops;
@@ -146,19 +167,24 @@ bool arch_preflight(char *why, size_t n)
 /* One line per component: where it is, and what becomes of it. */
 static void report_component(unsigned n)
 {
-    static const char *const names[] = {"x87",    "SSE",       "AVX",      "BNDREGS", "BNDCSR",
-                                        "opmask", "ZMM_Hi256", "Hi16_ZMM", "PT",      "PKRU",
-                                        "PASID",  "CET_U",     "CET_S",    "HDC",     "UINTR",
-                                        "LBR",    "HWP",       "TILECFG",  "TILEDATA"};
-    const char *name = n < ARRAY_SIZE(names) ? names[n] : "unknown";
+    static const struct fp_component unknown = {.name = "unknown"};
+    const struct fp_component *c = n < FP_COMPONENTS ? &fp_components[n] : &unknown;
     const char *what = "hidden (not managed by this release)";
-    u32 bytes = n < 2 ? (n == 0 ? 160u : 256u) : cpuid(0xd, n).eax;
+    u32 bytes = n < 2 ? c->bytes : cpuid(0xd, n).eax;
 
-    if (XSTATE_GATED & BIT(n))
+    if (c->kind != COMPONENT_HIDDEN && !(fp_hw_offered() & BIT(n)))
+        what = "hidden (see the erratum lines)";
+    else if (c->kind == COMPONENT_GATED)
         what = "gated by CR0.TS + CR4.OSXSAVE";
-    else if (BIT(n) == XCR0_PKRU)
-        what = cpu_has.pku ? "eager" : "hidden";
-    say_info("  fp %-9s XCR0[%u] %5u bytes, %s", name, n, bytes, what);
+    else if (c->kind == COMPONENT_EAGER)
+        what = "eager";
+    say_info("  fp %-9s XCR0[%u] %5u bytes, %s", c->name, n, bytes, what);
+}
+
+/* The best form of a save that CPUID offers; the self-test says so if another one is used. */
+static const char *form(void)
+{
+    return cpu_has.xsaveopt ? "XSAVEOPT" : cpu_has.xsave ? "XSAVE" : "FXSAVE only";
 }
 
 void arch_report(void)
@@ -176,8 +202,7 @@ void arch_report(void)
                  cpu_has.decode_assists ? " decode assists," : "",
                  cpu_has.clean_bits ? " clean bits," : "",
                  cpu_has.flush_by_asid ? " flush by ASID," : "");
-    say_info("cpu: TSC %lu MHz, %s, %s", tsc_hz / 1000000,
-             cpu_has.xsave ? (cpu_has.xsaveopt ? "XSAVEOPT" : "XSAVE") : "FXSAVE only",
+    say_info("cpu: TSC %lu MHz, %s, %s", tsc_hz / 1000000, form(),
              cpu_has.fpu_pointers_always ? "x87 pointers always saved"
                                          : "x87 pointers scrubbed by hand (XSA-52)");
     if (!cpu_has.xsave) {

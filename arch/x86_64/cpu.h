@@ -20,12 +20,13 @@ struct cpu_features {
     bool svm, npt, nrip, decode_assists, clean_bits, flush_by_asid;
     bool vmx;
     bool nx, pages_1g, invariant_tsc, hypervisor, tsc_aux;
-    bool xsave, xsaveopt, xgetbv1, pku;
-    bool fpu_pointers_always;    /* 8000_0008 EBX[2]: FIP/FDP/FOP saved whatever FSW.ES says */
-    bool no_fcs_fds;             /* 7.0 EBX[13]: FCS and FDS are gone */
-    bool ibpb;                   /* 8000_0008 EBX[12], 7.0 EDX[26]: MSR PRED_CMD */
-    u64 xcr0;                    /* what XSETBV of this CPU accepts: CPUID 0xD.0 EDX:EAX */
-    u32 pkru_offset, pkru_bytes; /* 0xD.9: where PKRU lies in the standard format */
+    bool xsave, xsaveopt, xsavec, xsaves, xgetbv1, pku;
+    bool xfd;                 /* 0xD.1 EAX[4]: IA32_XFD and IA32_XFD_ERR are there */
+    bool fpu_pointers_always; /* 8000_0008 EBX[2]: FIP/FDP/FOP saved whatever FSW.ES says */
+    bool no_fcs_fds;          /* 7.0 EBX[13]: FCS and FDS are gone */
+    bool ibpb;                /* 8000_0008 EBX[12], 7.0 EDX[26]: MSR PRED_CMD */
+    u64 xcr0;                 /* what XSETBV of this CPU accepts: CPUID 0xD.0 EDX:EAX */
+    u64 without;              /* XCR0 bits whose feature bits CPUID does not set */
     u32 physical_bits;
     u32 asids;
 };

@@ -27,15 +27,25 @@
 #define L7_EBX                                                                                     \
     (B(0) | B(3) | B(6) | B(7) | B(8) | B(9) | B(10) | B(13) | B(18) | B(19) | B(20) | B(23) |     \
      B(24) | B(29))
-#define L7_EBX_AVX   B(5)                          /* AVX2 */
-#define L7_ECX       (B(2) | B(8) | B(27) | B(28)) /* UMIP GFNI MOVDIRI MOVDIR64B */
-#define L7_ECX_PKU   B(3)
-#define L7_ECX_OSPKE B(4)
-#define L7_ECX_AVX   (B(9) | B(10)) /* VAES VPCLMULQDQ */
-#define L7_EDX       (B(4) | B(14)) /* FSRM SERIALIZE */
-#define L71_EAX      (B(10) | B(11) | B(12))
-#define L71_EAX_AVX  (B(4) | B(23)) /* AVX-VNNI AVX-IFMA */
-#define L71_EDX_AVX  (B(4) | B(5))  /* AVX-VNNI-INT8 AVX-NE-CONVERT */
+#define L7_EBX_AVX B(5) /* AVX2 */
+/* F DQ IFMA PF ER CD BW VL; VBMI VBMI2 VNNI BITALG VPOPCNTDQ; 4VNNIW 4FMAPS VP2INTERSECT FP16 */
+#define L7_EBX_AVX512  (B(16) | B(17) | B(21) | B(26) | B(27) | B(28) | B(30) | B(31))
+#define L7_ECX_AVX512  (B(1) | B(6) | B(11) | B(12) | B(14))
+#define L7_EDX_AVX512  (B(2) | B(3) | B(8) | B(23))
+#define L7_EDX_AMX     (B(22) | B(24) | B(25))       /* BF16 TILE INT8 */
+#define L7_ECX         (B(2) | B(8) | B(27) | B(28)) /* UMIP GFNI MOVDIRI MOVDIR64B */
+#define L7_ECX_PKU     B(3)
+#define L7_ECX_OSPKE   B(4)
+#define L7_ECX_AVX     (B(9) | B(10)) /* VAES VPCLMULQDQ */
+#define L7_EDX         (B(4) | B(14)) /* FSRM SERIALIZE */
+#define L71_EAX        (B(10) | B(11) | B(12))
+#define L71_EAX_AVX    (B(4) | B(23))        /* AVX-VNNI AVX-IFMA */
+#define L71_EAX_AVX512 B(5)                  /* BF16 */
+#define L71_EAX_AMX    B(21)                 /* FP16 */
+#define L71_EDX_AVX    (B(4) | B(5) | B(10)) /* AVX-VNNI-INT8 AVX-NE-CONVERT AVX-VNNI-INT16 */
+#define L71_EDX_AMX    B(8)                  /* COMPLEX */
+/* INT8 BF16 COMPLEX FP16 FP8 TRANSPOSE TF32 AVX512 MOVRS: all work on the eight tiles there are */
+#define L1E1_EAX 0x1ffu
 
 /* Leaf 8000_0001 ECX: LAHF CR8 ABM SSE4A MISALIGN PREFETCHW TBM. Not SVM, LWP, TOPOEXT, MWAITX. */
 #define X1_ECX     (B(0) | B(4) | B(5) | B(6) | B(7) | B(8) | B(21))
@@ -44,8 +54,6 @@
  * FFXSR. */
 #define X1_EDX ((L1_EDX & 0x0183f3ffu) | B(11) | B(20) | B(22) | B(26) | B(29) | B(30) | B(31))
 #define X8_EBX (B(0) | B(2)) /* CLZERO, XSAVE keeps the x87 pointers */
-
-#define PKRU_BIT BIT(9)
 
 static u32 if_set(bool condition, u32 bits)
 {
@@ -75,17 +83,19 @@ static struct cpuid_regs leaf_7(const struct cpuid_view *view, u32 subleaf, stru
 {
     if (subleaf == 0) {
         r.eax = r.eax > 1 ? 1 : r.eax;
-        r.ebx &= L7_EBX | if_set(view->avx, L7_EBX_AVX);
-        r.ecx &= L7_ECX | if_set(view->avx, L7_ECX_AVX) | if_set(view->pku, L7_ECX_PKU);
+        r.ebx &= L7_EBX | if_set(view->avx, L7_EBX_AVX) | if_set(view->avx512, L7_EBX_AVX512);
+        r.ecx &= L7_ECX | if_set(view->avx, L7_ECX_AVX) | if_set(view->avx512, L7_ECX_AVX512) |
+                 if_set(view->pku, L7_ECX_PKU);
         r.ecx |= if_set((view->cr4 & CR4_PKE) != 0, L7_ECX_OSPKE);
-        r.edx &= L7_EDX;
+        r.edx &= L7_EDX | if_set(view->avx512, L7_EDX_AVX512) | if_set(view->amx, L7_EDX_AMX);
         return r;
     }
     if (subleaf != 1)
         return (struct cpuid_regs){0};
-    r.eax &= L71_EAX | if_set(view->avx, L71_EAX_AVX);
+    r.eax &= L71_EAX | if_set(view->avx, L71_EAX_AVX) | if_set(view->avx512, L71_EAX_AVX512) |
+             if_set(view->amx, L71_EAX_AMX);
     r.ebx = r.ecx = 0;
-    r.edx &= if_set(view->avx, L71_EDX_AVX);
+    r.edx &= if_set(view->avx, L71_EDX_AVX) | if_set(view->amx, L71_EDX_AMX);
     return r;
 }
 
@@ -122,10 +132,8 @@ static struct cpuid_regs leaf_d(const struct cpuid_view *view, u32 subleaf, stru
         return none;
     if (subleaf == 0)
         return (struct cpuid_regs){
-            (u32)view->permitted,
-            xstate_cpuid_bytes(view->xcr0, view->pkru_offset, view->pkru_bytes),
-            xstate_cpuid_bytes(view->permitted, view->pkru_offset, view->pkru_bytes),
-            (u32)(view->permitted >> 32)};
+            (u32)view->permitted, xstate_bytes(view->layout, view->xcr0, false),
+            xstate_bytes(view->layout, view->permitted, false), (u32)(view->permitted >> 32)};
     if (subleaf == 1)
         return (struct cpuid_regs){raw.eax & (B(0) | B(2)), 0, 0, 0}; /* XSAVEOPT, XGETBV(1) */
     if (subleaf < 2 || subleaf > 62 || !(view->permitted & BIT(subleaf)))
@@ -133,6 +141,24 @@ static struct cpuid_regs leaf_d(const struct cpuid_view *view, u32 subleaf, stru
     raw.ecx = 0; /* user state, and no compacted format to align in */
     raw.edx = 0;
     return raw;
+}
+
+/* AMX: the palettes (0x1D: 0 the highest, n one each) and what TMUL can do (0x1E). */
+static struct cpuid_regs leaf_amx(const struct cpuid_view *view, u32 leaf, u32 subleaf,
+                                  struct cpuid_regs r)
+{
+    if (!view->amx || subleaf > 1)
+        return (struct cpuid_regs){0};
+    if (leaf == 0x1d && subleaf == 0)
+        return (struct cpuid_regs){r.eax ? 1 : 0, 0, 0, 0};
+    if (leaf == 0x1e && subleaf == 1)
+        return (struct cpuid_regs){r.eax & L1E1_EAX, 0, 0, 0};
+    return r;
+}
+
+static u32 max_basic(const struct cpuid_view *view)
+{
+    return view->amx ? CPUID_MAX_AMX : CPUID_MAX_BASIC;
 }
 
 static struct cpuid_regs leaf_hypervisor(u32 leaf)
@@ -169,13 +195,13 @@ static struct cpuid_regs extended(const struct cpuid_view *view, u32 leaf, struc
     return r;
 }
 
-bool cpuid_in_range(u32 leaf, u32 max_basic, u32 max_extended)
+bool cpuid_in_range(const struct cpuid_view *view, u32 leaf, u32 highest, u32 max_extended)
 {
     if (leaf >> 16 == 0x4000)
         return true;
     if (leaf >= 0x80000000)
         return leaf <= max_extended && leaf <= CPUID_MAX_EXTENDED;
-    return leaf <= max_basic && leaf <= CPUID_MAX_BASIC;
+    return leaf <= highest && leaf <= max_basic(view);
 }
 
 struct cpuid_regs cpuid_policy(const struct cpuid_view *view, u32 leaf, u32 subleaf,
@@ -187,7 +213,7 @@ struct cpuid_regs cpuid_policy(const struct cpuid_view *view, u32 leaf, u32 subl
         return leaf_hypervisor(leaf);
     switch (leaf) {
     case 0:
-        raw.eax = raw.eax > CPUID_MAX_BASIC ? CPUID_MAX_BASIC : raw.eax;
+        raw.eax = raw.eax > max_basic(view) ? max_basic(view) : raw.eax;
         return raw;
     case 1:
         return leaf_1(view, raw);
@@ -201,6 +227,9 @@ struct cpuid_regs cpuid_policy(const struct cpuid_view *view, u32 leaf, u32 subl
         return leaf_b(view, subleaf);
     case 0xd:
         return leaf_d(view, subleaf, raw);
+    case 0x1d:
+    case 0x1e:
+        return leaf_amx(view, leaf, subleaf, raw);
     default:
         return (struct cpuid_regs){0}; /* MONITOR, power, DCA, PMU, ...: not there */
     }

@@ -6,20 +6,22 @@
 #define FERMATA_X86_CPUID_POLICY_H
 
 #include "cpu.h"
+#include "xstate_layout.h"
 
 /* Everything the answer depends on besides the CPU. */
 struct cpuid_view {
-    u64 permitted; /* XCR0 bits of the VM's fp list; 0 where the CPU has no XSAVE */
-    bool avx, pku; /* permitted, spelt out */
-    u64 cr4;       /* the guest's own: OSXSAVE and OSPKE mirror it */
-    u64 xcr0;      /* the guest's own */
-    u32 vcpu;      /* index = x2APIC ID */
+    u64 permitted;              /* XCR0 bits of the VM's fp list; 0 where the CPU has no XSAVE */
+    bool avx, avx512, amx, pku; /* permitted, spelt out */
+    u64 cr4;                    /* the guest's own: OSXSAVE and OSPKE mirror it */
+    u64 xcr0;                   /* the guest's own */
+    u32 vcpu;                   /* index = x2APIC ID */
     u32 vcpus;
-    u32 pkru_offset, pkru_bytes; /* CPUID 0xD.9 of the machine */
+    const struct xstate_layout *layout; /* of the machine */
 };
 
 /* Highest leaves a VM may ask for; hypervisor leaves aside. */
 #define CPUID_MAX_BASIC    0xdu
+#define CPUID_MAX_AMX      0x1eu /* with AMX */
 #define CPUID_MAX_EXTENDED 0x80000008u
 
 /* `raw` is what CPUID answers for leaf and subleaf; returns what the VM is told. */
@@ -30,7 +32,7 @@ struct cpuid_regs cpuid_policy(const struct cpuid_view *view, u32 leaf, u32 subl
  * Leaf the CPU would answer when asked for a leaf beyond the highest: Intel repeats the highest
  * basic one, AMD answers zero. Here: zero, always.
  */
-bool cpuid_in_range(u32 leaf, u32 max_basic, u32 max_extended);
+bool cpuid_in_range(const struct cpuid_view *view, u32 leaf, u32 highest, u32 max_extended);
 
 /* CR4 bits that go with what the policy shows: raw leaves 1, 7.0 and 8000_0001. */
 u64 cpuid_cr4_offered(const struct cpuid_view *view, struct cpuid_regs leaf1,

@@ -91,16 +91,16 @@ bool cr4_write(struct vcpu *v, u64 value)
 enum xsetbv_result xsetbv_write(struct vcpu *v, u32 index, u64 value)
 {
     struct arch_fp *fp = &v->fp.arch;
-    u64 ever = fp->xcr0_ever;
+    u64 ever = fp->enabled;
 
     if (!(virt->get(v, GUEST_CR4) & CR4_OSXSAVE))
         return XSETBV_UD;
-    if (virt->cpl(v) != 0 || index != 0 || !xcr0_valid(value, fp->permitted))
+    if (virt->cpl(v) != 0 || index != 0 || !xcr0_valid(value, fp->perm))
         return XSETBV_GP;
-    fp->xcr0_ever |= value;
+    fp->enabled |= value;
     fp_plan(&v->fp);
-    if (fp->xcr0_ever != ever && !fp_grow(v)) {
-        fp->xcr0_ever = ever;
+    if (fp->enabled != ever && !fp_grow(v)) {
+        fp->enabled = ever;
         fp_plan(&v->fp);
         return XSETBV_STOP;
     }

@@ -54,6 +54,7 @@ struct exception_frame *exception_handle(struct exception_frame *frame); /* call
 struct stack stacks[STACKS];
 volatile u32 nmi_count;
 
+static const void *expected;
 static struct gate idt[256];
 static struct tss tss;
 static u64 gdt[5];
@@ -124,6 +125,11 @@ static void describe_fault(u64 address, char *to, size_t n)
     format_text(to, n, address < PAGE_SIZE ? " (null pointer)" : "");
 }
 
+void exceptions_expect(const void *at)
+{
+    expected = at;
+}
+
 struct exception_frame *exception_handle(struct exception_frame *f)
 {
     /* static: the stack may be what broke, and a second exception ends in panic's own guard */
@@ -138,7 +144,8 @@ struct exception_frame *exception_handle(struct exception_frame *f)
     }
     if (f->vector == VECTOR_DB)
         return f;
-    if (f->vector == VECTOR_PF && f->rip == (u64)(uintptr_t)exceptions_probe_store) {
+    if ((f->vector == VECTOR_PF && f->rip == (u64)(uintptr_t)exceptions_probe_store) ||
+        (expected && f->rip == (u64)(uintptr_t)expected)) {
         f->rip = (u64)(uintptr_t)exceptions_probe_faulted;
         return f;
     }

@@ -1,6 +1,7 @@
 /*
- * Moves the FP state of x86-64: XSAVE's standard format under everything the vCPU ever enabled, or
- * FXSAVE where there is no XSAVE. Decisions are hv/fp.c's; what an instruction really does is here.
+ * Moves the FP state of x86-64 under everything the vCPU ever enabled, in the best form that works
+ * here: the uncommon cases, of which CPUs with XSAVEC and vCPUs with AMX are some; the common one
+ * is in arch_inline.h. Decisions are hv/fp.c's; what an instruction really does is here.
  */
 #include "fp_hw.h"
 #include "cpu.h"
@@ -24,29 +25,36 @@ static const struct xsave_image pointers_image ALIGNED(64) = {
     .header = {.xstate_bv = XCR0_X87},
 };
 
+u8 fp_scratch[XSTATE_MAX_BYTES] ALIGNED(64);
+
 u64 fp_hw_offered(void)
 {
-    u64 offered = XCR0_X87 | XCR0_SSE;
-
     if (!cpu_has.vendor[0])
         cpu_detect();
-    if (cpu_has.xsave)
-        offered |= cpu_has.xcr0 & (XCR0_AVX | (cpu_has.pku ? XCR0_PKRU : 0));
-    return offered;
+    if (!cpu_has.xsave)
+        return XCR0_X87 | XCR0_SSE;
+    u64 without = cpu_has.without | fp_hw.refused | (cpu_has.pku ? 0 : XCR0_PKRU);
+    return fp_components_closed(xstate_layout.components & ~without) | XCR0_X87 | XCR0_SSE;
+}
+
+u64 fp_xcomp(u64 components)
+{
+    return fp_hw.form >= FP_XSAVEC ? XCOMP_COMPACTED | components : 0;
 }
 
 void fp_plan(struct fp_ctx *ctx)
 {
     struct arch_fp *fp = &ctx->arch;
 
-    fp->mask = (u32)(fp->xcr0_ever & XSTATE_GATED);
-    fp->bytes = cpu_has.xsave ? xstate_bytes(fp->mask) : XSTATE_LEGACY_BYTES;
-    fp->slow =
-        !cpu_has.xsaveopt || fp_hw.pointers_leak || fp->code32 || (fp->mask & ~fp->xcr0) != 0;
+    fp->allocated = (u32)(fp->enabled & XSTATE_GATED);
+    fp->bytes = XSTATE_LEGACY_BYTES;
+    if (cpu_has.xsave)
+        fp->bytes = xstate_bytes(&xstate_layout, fp->allocated, fp_hw.form >= FP_XSAVEC);
+    fp->slow = fp_hw.form != FP_XSAVEOPT || fp_hw.pointers_leak || fp->code32 ||
+               (fp->allocated & ~fp->xcr0) != 0 || (fp->allocated & XCR0_AMX) != 0;
 }
 
-/* XCR0 with its cache: written only when it changes. */
-static void xcr0_install(struct pcpu *cpu, u64 value)
+void fp_xcr0_install(struct pcpu *cpu, u64 value)
 {
     if (cpu->arch.xcr0 == value)
         return;
@@ -63,20 +71,23 @@ static u64 xcr0_raise(const struct fp_ctx *fp)
     struct pcpu *cpu = arch_this_cpu();
     u64 was = cpu->arch.xcr0;
 
-    if (unlikely(fp->arch.mask & ~was))
-        xcr0_install(cpu, was | fp->arch.mask);
+    if (unlikely(fp->arch.allocated & ~was) && cpu_has.xsave)
+        fp_xcr0_install(cpu, was | fp->arch.allocated);
     return was;
 }
 
 void arch_fp_reset(const struct fp_ctx *fp, struct fp_area *fresh)
 {
-    (void)fp;
-    xstate_reset(fresh->base);
+    xstate_reset(fresh->base, fp_xcomp(fp->arch.allocated));
 }
 
 void arch_fp_relayout(const struct fp_ctx *fp, struct fp_area *bigger)
 {
-    xstate_relayout(bigger->base, bigger->bytes, fp->area.base, fp->area.bytes);
+    if (cpu_has.xsave)
+        xstate_convert(&xstate_layout, bigger->base, fp_xcomp(fp->arch.allocated), fp->area.base,
+                       fp->arch.allocated);
+    else
+        memcpy(bigger->base, fp->area.base, XSTATE_LEGACY_BYTES);
 }
 
 void arch_fp_controls(struct vcpu *v)
@@ -85,7 +96,7 @@ void arch_fp_controls(struct vcpu *v)
     const struct arch_fp *fp = &v->fp.arch;
 
     if (likely(cpu_has.xsave))
-        xcr0_install(v->pcpu, fp->xcr0);
+        fp_xcr0_install(v->pcpu, fp->xcr0);
     if (cpu->pkru != fp->pkru) {
         wrpkru(fp->pkru);
         cpu->pkru = fp->pkru;
@@ -102,66 +113,64 @@ void arch_fp_controls_out(struct vcpu *v)
     }
 }
 
-size_t fp_load_slow(const struct fp_ctx *fp)
+/* What XSAVE and XRSTOR move of `set`, where AMX is moved by hand. */
+static u32 without_tiles(u32 set)
 {
-    const void *area = fp->area.base;
-
-    if (!cpu_has.xsave) {
-        if (fp->arch.code32)
-            fp_move_fxrstor32(area);
-        else
-            fp_move_fxrstor64(area);
-        return fp->arch.bytes;
-    }
-    u64 was = xcr0_raise(fp);
-    if (fp->arch.code32)
-        fp_move_xrstor32(area, fp->arch.mask);
-    else
-        fp_move_xrstor64(area, fp->arch.mask);
-    xcr0_install(arch_this_cpu(), was);
-    return xstate_moved(area);
+    return fp_hw.tiles_by_hand ? set & ~(u32)XCR0_AMX : set;
 }
 
-static void save_fxsave(struct fp_ctx *fp)
+static void save_image(struct xsave_image *image, u32 mask, bool code32)
 {
-    if (fp->arch.code32)
-        fp_move_fxsave32(fp->area.base);
-    else
-        fp_move_fxsave64(fp->area.base);
-}
-
-static void save_xsave(struct fp_ctx *fp)
-{
-    void *area = fp->area.base;
-    u32 mask = fp->arch.mask;
-
-    if (fp->arch.code32) {
-        if (cpu_has.xsaveopt)
-            fp_move_xsaveopt32(area, mask);
-        else
-            fp_move_xsave32(area, mask);
-    } else if (cpu_has.xsaveopt) {
-        fp_move_xsaveopt64(area, mask);
-    } else {
-        fp_move_xsave64(area, mask);
+    switch (fp_hw.form) {
+    case FP_FXSAVE:
+        code32 ? fp_move_fxsave32(image) : fp_move_fxsave64(image);
+        break;
+    case FP_XSAVE:
+        code32 ? fp_move_xsave32(image, mask) : fp_move_xsave64(image, mask);
+        break;
+    case FP_XSAVEOPT:
+        code32 ? fp_move_xsaveopt32(image, mask) : fp_move_xsaveopt64(image, mask);
+        break;
+    case FP_XSAVEC:
+        code32 ? fp_move_xsavec32(image, mask) : fp_move_xsavec64(image, mask);
+        break;
+    default:
+        code32 ? fp_move_xsaves32(image, mask) : fp_move_xsaves64(image, mask);
+        break;
     }
 }
 
-size_t fp_save_slow(struct fp_ctx *fp)
+static void load_image(const struct xsave_image *image, u32 mask, bool code32)
 {
-    fp->arch.code32 = fp_needs_32bit_form(fp);
-    fp_plan(fp);
-    if (!cpu_has.xsave) {
-        save_fxsave(fp);
-        return fp->arch.bytes;
+    switch (fp_hw.form) {
+    case FP_FXSAVE:
+        code32 ? fp_move_fxrstor32(image) : fp_move_fxrstor64(image);
+        break;
+    case FP_XSAVES:
+        code32 ? fp_move_xrstors32(image, mask) : fp_move_xrstors64(image, mask);
+        break;
+    default:
+        code32 ? fp_move_xrstor32(image, mask) : fp_move_xrstor64(image, mask);
+        break;
     }
-    u64 was = xcr0_raise(fp);
-    save_xsave(fp);
-    xcr0_install(arch_this_cpu(), was);
-    return xstate_moved(fp->area.base);
 }
 
-static void restore_image(const struct xsave_image *image, u32 mask)
+void fp_hw_save(struct xsave_image *image, u32 set, bool code32)
+{
+    save_image(image, without_tiles(set), code32);
+    if (fp_hw.tiles_by_hand && (set & XCR0_AMX))
+        fp_tiles_save(image, set);
+}
+
+void fp_hw_load(const struct xsave_image *image, u32 set, bool code32)
+{
+    load_image(image, without_tiles(set), code32);
+    if (fp_hw.tiles_by_hand && (set & XCR0_AMX))
+        fp_tiles_load(image, set);
+}
+
+/* The INIT image is in the standard format: every XRSTOR takes it. */
+static void restore_standard(const struct xsave_image *image, u32 mask)
 {
     if (cpu_has.xsave)
         fp_move_xrstor64(image, mask);
@@ -169,22 +178,59 @@ static void restore_image(const struct xsave_image *image, u32 mask)
         fp_move_fxrstor64(image);
 }
 
-void fp_hw_scrub(u32 mask)
+void fp_hw_scrub(u32 set)
 {
     if (unlikely(fp_hw.pointers_leak))
-        restore_image(&pointers_image, XCR0_X87);
-    restore_image(&fp_init_image, mask);
+        restore_standard(&pointers_image, XCR0_X87);
+    restore_standard(&fp_init_image, without_tiles(set));
+    if (fp_hw.tiles_by_hand && (set & XCR0_AMX))
+        fp_move_tilerelease();
+}
+
+/* Without XSAVE there is no XSTATE_BV: all of it moves. */
+static size_t moved(const struct fp_ctx *fp)
+{
+    const struct xsave_image *image = fp->area.base;
+
+    return cpu_has.xsave ? xstate_moved_all(&xstate_layout, image->header.xstate_bv)
+                         : fp->arch.bytes;
+}
+
+size_t fp_load_slow(const struct fp_ctx *fp)
+{
+    u64 was = xcr0_raise(fp);
+
+    fp_hw_load(fp->area.base, fp->arch.allocated, fp->arch.code32);
+    fp_xcr0_install(arch_this_cpu(), was);
+    return moved(fp);
+}
+
+size_t fp_save_slow(struct fp_ctx *fp)
+{
+    fp->arch.code32 = fp_needs_32bit_form(fp);
+    fp_plan(fp);
+    u64 was = xcr0_raise(fp);
+    fp_hw_save(fp->area.base, fp->arch.allocated, fp->arch.code32);
+    fp_xcr0_install(arch_this_cpu(), was);
+    return moved(fp);
 }
 
 void fp_scrub_slow(const struct fp_ctx *fp)
 {
-    if (!cpu_has.xsave) {
-        fp_hw_scrub(0);
-        return;
-    }
     u64 was = xcr0_raise(fp);
-    fp_hw_scrub(fp->arch.mask);
-    xcr0_install(arch_this_cpu(), was);
+
+    fp_hw_scrub(fp->arch.allocated);
+    fp_xcr0_install(arch_this_cpu(), was);
+}
+
+/* Until the self-test has tried it, and for those who make no self-test. */
+static u8 fp_form_offered(void)
+{
+    return cpu_has.xsaves     ? FP_XSAVES
+           : cpu_has.xsavec   ? FP_XSAVEC
+           : cpu_has.xsaveopt ? FP_XSAVEOPT
+           : cpu_has.xsave    ? FP_XSAVE
+                              : FP_FXSAVE;
 }
 
 /* The firmware used FP registers too: what it left must not be the first guest's to find. */
@@ -194,60 +240,19 @@ void fp_hw_init(struct pcpu *cpu)
 
     fp_hw.pointers_leak = !cpu_has.fpu_pointers_always && cpu_has.svm;
     fp_hw.keep_selectors = !cpu_has.no_fcs_fds;
+    fp_hw.form = fp_form_offered();
     if (cpu_has.xsave) {
         xsetbv(0, managed);
         cpu->arch.xcr0 = managed; /* from here on the cache is exact (BUGS 7) */
+    }
+    if (cpu_has.xsaves)
+        wrmsr(MSR_XSS, 0); /* nothing of it is offered: XSAVES moves what XSAVEC would */
+    if (cpu_has.xfd) {
+        wrmsr(MSR_XFD, 0);
+        wrmsr(MSR_XFD_ERR, 0);
     }
     if (cpu_has.pku)
         wrpkru(0);
     cpu->arch.pkru = 0;
     fp_hw_scrub((u32)managed);
-}
-
-fp_units arch_fp_gate_state(const struct vcpu *v)
-{
-    return virt->gate_open(v) ? FP_UNIT_BASE : 0;
-}
-
-static bool all_zero(const void *p, size_t n)
-{
-    const u8 *bytes = p;
-
-    for (size_t i = 0; i < n; i++) {
-        if (bytes[i])
-            return false;
-    }
-    return true;
-}
-
-bool arch_fp_is_init(struct pcpu *cpu)
-{
-    static struct {
-        struct xsave_image image;
-        u8 avx[XSTATE_AVX_BYTES];
-    } found ALIGNED(64);
-    const struct fxsave_image *legacy = &found.image.legacy;
-    u32 mask = (u32)(fp_hw_offered() & XSTATE_GATED);
-
-    if (cpu_has.xsave) {
-        u64 was = cpu->arch.xcr0;
-        xcr0_install(cpu, was | mask);
-        fp_move_xsave64(&found, mask);
-        xcr0_install(cpu, was);
-    } else {
-        fp_move_fxsave64(&found);
-    }
-    return legacy->fcw == FCW_RESET && legacy->fsw == 0 && legacy->ftw == 0 && legacy->fop == 0 &&
-           legacy->fip == 0 && legacy->fdp == 0 && legacy->mxcsr == MXCSR_RESET &&
-           all_zero(legacy->st, sizeof(legacy->st)) && all_zero(legacy->xmm, sizeof(legacy->xmm)) &&
-           all_zero(found.avx, sizeof(found.avx));
-}
-
-bool arch_fp_controls_current(const struct vcpu *v)
-{
-    const struct arch_fp *fp = &v->fp.arch;
-
-    if (cpu_has.xsave && (xgetbv(0) != fp->xcr0 || v->pcpu->arch.xcr0 != fp->xcr0))
-        return false;
-    return !cpu_has.pku || fp->pku || rdpkru() == 0;
 }

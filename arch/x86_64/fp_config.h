@@ -1,4 +1,4 @@
-/* The `fp` list of a VM: "x87,sse,avx,pku". Pure. */
+/* The `fp` list of a VM: "x87,sse,avx,avx512,pkru,amx". Pure. */
 #ifndef FERMATA_X86_FP_CONFIG_H
 #define FERMATA_X86_FP_CONFIG_H
 

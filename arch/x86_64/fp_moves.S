@@ -51,14 +51,54 @@
     .text
     mover   fp_move_xsave64, xsave64
     mover   fp_move_xsave32, xsave
+    mover   fp_move_xsavec64, xsavec64
+    mover   fp_move_xsavec32, xsavec
     mover   fp_move_xrstor64, xrstor64
     mover   fp_move_xrstor32, xrstor
+    mover   fp_move_xrstors64, xrstors64
+    mover   fp_move_xrstors32, xrstors
     mover   fp_move_fxsave64, fxsave64
     mover   fp_move_fxsave32, fxsave
     mover   fp_move_fxrstor64, fxrstor64
     mover   fp_move_fxrstor32, fxrstor
     optimised fp_move_xsaveopt64, xsaveopt64, xrstor64
     optimised fp_move_xsaveopt32, xsaveopt, xrstor
+    optimised fp_move_xsaves64, xsaves64, xrstor64
+    optimised fp_move_xsaves32, xsaves, xrstor
+
+/* void fp_move_tiles_*(data %rdi, u32 tiles %esi): AMX does not look at CR0.TS. */
+    .macro each_tile name, store
+    .globl  \name
+    .balign 16
+\name:
+    mov     $64, %eax
+    .irp    n, 0, 1, 2, 3, 4, 5, 6, 7
+    test    $(1 << \n), %sil
+    jz      1f
+    .if \store
+    tilestored %tmm\n, 1024*\n(%rdi,%rax)
+    .else
+    tileloadd 1024*\n(%rdi,%rax), %tmm\n
+    .endif
+1:
+    .endr
+    ret
+    .endm
+
+    each_tile fp_move_tiles_store, 1
+    each_tile fp_move_tiles_load, 0
+
+    .globl  fp_move_ldtilecfg
+    .balign 16
+fp_move_ldtilecfg:
+    ldtilecfg (%rdi)
+    ret
+
+    .globl  fp_move_tilerelease
+    .balign 16
+fp_move_tilerelease:
+    tilerelease
+    ret
 
     .section .rodata
     .balign 64

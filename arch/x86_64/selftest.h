@@ -74,12 +74,28 @@ bool vmx_selftest(struct pcpu *cpu, char *why, size_t n);
 u32 vmx_probe(struct pcpu *cpu, const struct gate_class *class, enum probe_gate gate,
               bool *at_itself);
 
-/* selftest_regs.S */
+/*
+ * The movers of everything but AMX, and CPUID's layout (selftest_fp.c): chooses fp_hw.form. False:
+ * no form works, `why` says so.
+ */
+bool selftest_fp(struct pcpu *cpu, char *why, size_t n);
+
+/* AMX (selftest_amx.c): chooses the mover, or hides it. */
+void selftest_amx(struct pcpu *cpu);
+
+#define FATAL_ADVICE "this CPU cannot switch FP state safely; use another, or mend the emulator"
+
+/* selftest_regs.S; vectors: 32 rows of 64 bytes */
 void selftest_x87_fill(const u8 *st);
 void selftest_x87_dump(u8 *st);
-void selftest_sse_fill(const u8 *ymm);
-void selftest_sse_dump(u8 *ymm);
-void selftest_avx_fill(const u8 *ymm);
-void selftest_avx_dump(u8 *ymm);
+void selftest_sse_fill(const u8 *vectors);
+void selftest_sse_dump(u8 *vectors);
+void selftest_avx_fill(const u8 *vectors);
+void selftest_avx_dump(u8 *vectors);
+void selftest_avx512_fill(const u8 *vectors, const u16 *masks);
+void selftest_avx512_dump(u8 *vectors, u16 *masks);
+bool selftest_sttilecfg(void *to);
+bool selftest_ldtilecfg(const void *from);
+bool selftest_tileload(const void *from);
 
 #endif

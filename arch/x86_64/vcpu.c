@@ -18,13 +18,14 @@ static struct cpuid_view view_of(const struct vcpu *v)
     return (struct cpuid_view){
         .permitted = cpu_has.xsave ? xcr0 : 0,
         .avx = xcr0 & XCR0_AVX,
+        .avx512 = xcr0 & XCR0_AVX512,
+        .amx = xcr0 & XCR0_AMX,
         .pku = xcr0 & XCR0_PKRU,
         .cr4 = virt->get(v, GUEST_CR4),
         .xcr0 = v->fp.arch.xcr0,
         .vcpu = v->id,
         .vcpus = vm->nvcpus,
-        .pkru_offset = cpu_has.pkru_offset,
-        .pkru_bytes = cpu_has.pkru_bytes,
+        .layout = &xstate_layout,
     };
 }
 
@@ -32,7 +33,7 @@ struct cpuid_regs vcpu_cpuid(struct vcpu *v, u32 leaf, u32 subleaf)
 {
     struct cpuid_view view = view_of(v);
 
-    if (!cpuid_in_range(leaf, cpu_has.max_leaf, cpu_has.max_extended))
+    if (!cpuid_in_range(&view, leaf, cpu_has.max_leaf, cpu_has.max_extended))
         return (struct cpuid_regs){0};
     return cpuid_policy(&view, leaf, subleaf, cpuid(leaf, subleaf));
 }
@@ -56,25 +57,30 @@ bool arch_fp_config_parse(const char *list, struct arch_fp_config *config, char 
 
 u64 arch_fp_quota(const struct vm *vm)
 {
-    size_t largest = cpu_has.xsave ? xstate_bytes(vm->arch.fp.xcr0) : XSTATE_LEGACY_BYTES;
-    size_t smallest = cpu_has.xsave ? XSTATE_MIN_BYTES : XSTATE_LEGACY_BYTES;
+    u64 perm = vm->arch.fp.xcr0;
+    size_t largest = XSTATE_LEGACY_BYTES, before = XSTATE_LEGACY_BYTES;
 
-    /* While growing, old and new are held at once. */
-    return fp_area_cost(largest) + fp_area_cost(smallest);
+    if (cpu_has.xsave) {
+        largest = xstate_bytes(&xstate_layout, perm & XSTATE_GATED, false);
+        before = xstate_bytes(&xstate_layout, perm & XSTATE_GATED & ~XCR0_TILEDATA, false);
+    }
+    /* While growing, old and new are held at once; and from what is there without the tiles, any
+     * step but the one to the tiles costs less. */
+    return fp_area_cost(largest) + fp_area_cost(before);
 }
 
 /* A fresh FP context: XCR0 as after reset, and nothing used yet. */
 static void reset_fp(struct vcpu *v)
 {
     struct arch_fp *fp = &v->fp.arch;
-    u64 permitted = cpu_has.xsave ? v->vm->arch.fp.xcr0 : 0;
+    u64 perm = cpu_has.xsave ? v->vm->arch.fp.xcr0 : 0;
 
     *fp = (struct arch_fp){
-        .permitted = permitted,
+        .perm = perm,
         .xcr0 = XCR0_X87,
         /* SSE needs no XCR0 bit of the guest's: CR4.OSFXSR is enough to use it. */
-        .xcr0_ever = XCR0_X87 | XCR0_SSE,
-        .pku = (permitted & XCR0_PKRU) != 0,
+        .enabled = XCR0_X87 | XCR0_SSE,
+        .pku = (perm & XCR0_PKRU) != 0,
     };
     fp_plan(&v->fp);
     enum fp_policy policy =

@@ -72,9 +72,12 @@
 #define MSR_PAT            0x00000277
 #define MSR_MTRR_DEF_TYPE  0x000002ff
 #define MSR_TSC            0x00000010
+#define MSR_XFD            0x000001c4
+#define MSR_XFD_ERR        0x000001c5
 #define MSR_TSC_DEADLINE   0x000006e0
 #define MSR_X2APIC_FIRST   0x00000800
 #define MSR_X2APIC_LAST    0x000008ff
+#define MSR_XSS            0x00000da0
 #define MSR_EFER           0xc0000080
 #define MSR_STAR           0xc0000081
 #define MSR_LSTAR          0xc0000082

@@ -3,6 +3,7 @@
  * there is, nothing may come through that has state nobody switches.
  *
  * links: arch/x86_64/cpuid_policy.c arch/x86_64/cr.c arch/x86_64/xstate_layout.c
+ * links: arch/x86_64/fp_components.c
  * links: tests/host/fake/support.c
  * machine: x86_64
  */
@@ -63,13 +64,13 @@ void arch_fp_controls(struct vcpu *v)
 
 void fp_plan(struct fp_ctx *fp)
 {
-    fp->arch.mask = (u32)fp->arch.xcr0_ever;
+    fp->arch.allocated = (u32)fp->arch.enabled;
 }
 
 /* The area must be large enough before the component can become live. */
 bool fp_grow(struct vcpu *v)
 {
-    assert_int_equal(v->fp.arch.mask, v->fp.arch.xcr0_ever);
+    assert_int_equal(v->fp.arch.allocated, v->fp.arch.enabled);
     grows++;
     return !grow_fails;
 }
@@ -78,16 +79,37 @@ bool fp_grow(struct vcpu *v)
 
 static const struct cpuid_regs every = {~0u, ~0u, ~0u, ~0u};
 
+static struct xstate_layout layout;
+
 static struct cpuid_view view_of(u64 permitted)
 {
     return (struct cpuid_view){.permitted = permitted,
                                .avx = permitted & 4,
+                               .avx512 = permitted & 0xe0,
+                               .amx = permitted & 0x60000,
                                .pku = permitted & BIT(9),
                                .xcr0 = 1,
                                .vcpu = 1,
                                .vcpus = 3,
-                               .pkru_offset = 2688,
-                               .pkru_bytes = 8};
+                               .layout = &layout};
+}
+
+/* CPUID 0xD of a CPU with everything. */
+static int layout_make(void **state)
+{
+    const struct xstate_cpuid told = {.xcr0 = 0x602e7,
+                                      .all_bytes = 11008,
+                                      .leaf = {[2] = {256, 576, 0},
+                                               [5] = {64, 1088, 0},
+                                               [6] = {512, 1152, 0},
+                                               [7] = {1024, 1664, 0},
+                                               [9] = {8, 2688, 0},
+                                               [17] = {64, 2752, 2},
+                                               [18] = {8192, 2816, 6}}};
+
+    (void)state;
+    xstate_learn(&layout, &told);
+    return 0;
 }
 
 /* Bits of features with state or privileges that a VM must not get: by leaf, subleaf and register.
@@ -262,12 +284,12 @@ static void leaves(void **state)
     assert_int_equal(cpuid_policy(&view, 0x40000000, 0, every).ebx, FERMATA_CPUID_EBX);
     assert_int_equal(cpuid_policy(&view, 0x40000001, 0, every).eax, FERMATA_ABI_VERSION);
     assert_int_equal(cpuid_policy(&view, 0x40000005, 0, every).eax, 0);
-    assert_true(cpuid_in_range(0x40000010, 1, 0));
-    assert_false(cpuid_in_range(0xe, 0x20, 0x80000020));
-    assert_false(cpuid_in_range(0xd, 0xc, 0x80000020));
-    assert_true(cpuid_in_range(0xd, 0x20, 0x80000020));
-    assert_false(cpuid_in_range(0x8000000a, 0x20, 0x80000020)); /* SVM's own leaf */
-    assert_false(cpuid_in_range(0x80000008, 0x20, 0x80000004));
+    assert_true(cpuid_in_range(&view, 0x40000010, 1, 0));
+    assert_false(cpuid_in_range(&view, 0xe, 0x20, 0x80000020));
+    assert_false(cpuid_in_range(&view, 0xd, 0xc, 0x80000020));
+    assert_true(cpuid_in_range(&view, 0xd, 0x20, 0x80000020));
+    assert_false(cpuid_in_range(&view, 0x8000000a, 0x20, 0x80000020)); /* SVM's own leaf */
+    assert_false(cpuid_in_range(&view, 0x80000008, 0x20, 0x80000004));
     assert_int_equal(cpuid_policy(&view, 0x80000008, 0, every).eax >> 8 & 0xff, 48);
 }
 
@@ -352,7 +374,7 @@ static int setup(void **state)
     memset(&vmcb, 0, sizeof(vmcb));
     v.vm = &vm;
     v.arch.vmcb = &vmcb;
-    v.fp.arch = (struct arch_fp){.permitted = 0x207, .xcr0 = 1, .xcr0_ever = 1, .mask = 1};
+    v.fp.arch = (struct arch_fp){.perm = 0x207, .xcr0 = 1, .enabled = 1, .allocated = 1};
     vm.arch.cr4_offered = CR4_PAE | CR4_OSXSAVE | CR4_PGE;
     cpl = flushes = controls = grows = 0;
     grow_fails = false;
@@ -424,14 +446,14 @@ static void xsetbv_rules(void **state)
     assert_int_equal(grows, 1);
     assert_int_equal(controls, 1);
     assert_int_equal(xsetbv_write(&v, 0, 1), XSETBV_DONE);
-    assert_int_equal(v.fp.arch.xcr0_ever, 7); /* BUGS 35 */
+    assert_int_equal(v.fp.arch.enabled, 7); /* BUGS 35 */
     assert_int_equal(xsetbv_write(&v, 0, 7), XSETBV_DONE);
     assert_int_equal(grows, 1); /* nothing new: nothing to grow */
     grow_fails = true;
     assert_int_equal(xsetbv_write(&v, 0, 0x207), XSETBV_STOP);
     assert_int_equal(v.fp.arch.xcr0, 7);
-    assert_int_equal(v.fp.arch.xcr0_ever, 7);
-    assert_int_equal(v.fp.arch.mask, 7);
+    assert_int_equal(v.fp.arch.enabled, 7);
+    assert_int_equal(v.fp.arch.allocated, 7);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, NULL)
@@ -444,5 +466,5 @@ int main(void)
         TEST(cr0_rules),     TEST(flushes_tlb), TEST(writes),     TEST(xsetbv_rules),
     };
 
-    return cmocka_run_group_tests_name("cpu x86", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("cpu x86", tests, layout_make, NULL);
 }

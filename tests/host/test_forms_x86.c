@@ -2,7 +2,8 @@
  * Which mover x86-64's FP code calls, for what: forms and orders that only other CPUs than the one
  * the tests run on would show by their values (AMD before Zen leaks x87 pointers, CPUs with FCS).
  *
- * links: arch/x86_64/fp.c arch/x86_64/xstate_layout.c tests/host/fake/support.c
+ * links: arch/x86_64/fp.c arch/x86_64/fp_debug.c arch/x86_64/xstate_layout.c
+ * links: arch/x86_64/fp_components.c arch/x86_64/fp_tiles.c tests/host/fake/support.c
  * machine: x86_64
  */
 #include "fake/support.h"
@@ -65,6 +66,15 @@ MOVER(xsave64)
 MOVER(xsave32)
 MOVER(xsaveopt64)
 MOVER(xsaveopt32)
+MOVER(xsavec64)
+MOVER(xsavec32)
+MOVER(xsaves64)
+MOVER(xsaves32)
+RESTORER(xrstors64)
+RESTORER(xrstors32)
+RESTORER(tiles_load)
+MOVER(tiles_store)
+LEGACY(ldtilecfg, const)
 RESTORER(xrstor64)
 RESTORER(xrstor32)
 LEGACY(fxsave64, )
@@ -72,6 +82,20 @@ LEGACY(fxsave32, )
 LEGACY(fxrstor64, const)
 LEGACY(fxrstor32, const)
 
+void fp_move_tilerelease(void)
+{
+    called("tilerelease", NULL, 0);
+}
+
+static const struct xstate_cpuid told = {.xcr0 = 0x602e7,
+                                         .all_bytes = 11008,
+                                         .leaf = {[2] = {256, 576, 0},
+                                                  [5] = {64, 1088, 0},
+                                                  [6] = {512, 1152, 0},
+                                                  [7] = {1024, 1664, 0},
+                                                  [9] = {8, 2688, 0},
+                                                  [17] = {64, 2752, 2},
+                                                  [18] = {8192, 2816, 6}}};
 static struct vcpu v;
 static struct vmcb vmcb;
 static u8 area[1024] ALIGNED(64);
@@ -84,13 +108,15 @@ static int setup(void **state)
     memset(&cpu_has, 0, sizeof(cpu_has));
     memset(&fp_hw, 0, sizeof(fp_hw));
     ncalls = 0;
+    fp_hw.form = FP_XSAVEOPT;
+    xstate_learn(&xstate_layout, &told);
     cpu_has.xsave = cpu_has.xsaveopt = true;
     cpu_has.xcr0 = 7;
     pcpus[0].arch.xcr0 = 7; /* equal everywhere: no XSETBV is run, which user mode may not */
     v.pcpu = &pcpus[0];
     v.arch.vmcb = &vmcb;
     v.fp.area = (struct fp_area){area, sizeof(area)};
-    v.fp.arch = (struct arch_fp){.xcr0 = 7, .xcr0_ever = 7};
+    v.fp.arch = (struct arch_fp){.xcr0 = 7, .enabled = 7};
     fp_plan(&v.fp);
     return 0;
 }
@@ -135,6 +161,8 @@ static void bugs2_pointers(void **state)
     assert_true(first->legacy.fsw & 0x80); /* ES, and one of its causes unmasked */
     assert_true(first->legacy.fsw & ~first->legacy.fcw & 0x3f);
     cpu_has.xsave = false;
+    fp_hw.form = FP_FXSAVE;
+    fp_plan(&v.fp);
     arch_fp_scrub(&v.fp, 1);
     is(2, "fxrstor64", first, 0);
     is(3, "fxrstor64", &fp_init_image, 0);
@@ -156,7 +184,7 @@ static void bugs36_forms(void **state)
     is(2, "xsaveopt64", area, 7);
     is(3, "xrstor64", area, 7);
     vmcb.cs.attributes = 0; /* compatibility mode */
-    cpu_has.xsaveopt = false;
+    fp_hw.form = FP_XSAVE;
     fp_plan(&v.fp);
     arch_fp_save(&v.fp);
     is(4, "xsave32", area, 7);
@@ -169,6 +197,7 @@ static void no_xsave(void **state)
 {
     (void)state;
     cpu_has.xsave = cpu_has.xsaveopt = false;
+    fp_hw.form = FP_FXSAVE;
     vmcb.efer = 0x500;
     vmcb.cs.attributes = 0x200;
     fp_plan(&v.fp);

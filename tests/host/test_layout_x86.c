@@ -2,7 +2,8 @@
  * The XSAVE layout, XCR0's rules and the `fp` list of x86-64: against the manuals' numbers, a
  * reference that spells the rules out, and the CPUID of the machine the test runs on.
  *
- * links: arch/x86_64/xstate_layout.c arch/x86_64/fp_config.c hv/format.c tests/host/fake/support.c
+ * links: arch/x86_64/xstate_layout.c arch/x86_64/fp_components.c arch/x86_64/fp_config.c
+ * links: hv/format.c tests/host/fake/support.c
  * machine: x86_64
  */
 #include "fake/support.h"
@@ -34,35 +35,185 @@ static void offsets(void **state)
     assert_int_equal(XSTATE_AVX_OFFSET, 576);
 }
 
+/* An Intel CPU with AMX as it describes itself (Sapphire Rapids); 6 and 7 aligned as there. */
+static const struct xstate_cpuid sapphire = {
+    .xcr0 = 0x602e7,
+    .all_bytes = 11008,
+    .leaf = {[2] = {256, 576, 0},
+             [5] = {64, 1088, 0},
+             [6] = {512, 1152, 0},
+             [7] = {1024, 1664, 0},
+             [9] = {8, 2688, 0},
+             [17] = {64, 2752, 2},
+             [18] = {8192, 2816, 6}},
+};
+static struct xstate_layout l;
+
+/* Components 2 and up that `set` has, by a table of their own. */
+static const struct {
+    u32 n, bytes, offset;
+    bool aligned;
+} places[] = {{2, 256, 576, false},   {5, 64, 1088, false}, {6, 512, 1152, false},
+              {7, 1024, 1664, false}, {9, 8, 2688, false},  {17, 64, 2752, true},
+              {18, 8192, 2816, true}};
+
+/* Both formats for every set, and where each component lies (SDM 1, 13.4.2 and 13.4.3). */
 static void sizes(void **state)
 {
     (void)state;
-    for (u64 components = 0; components < BIT(20); components++) {
-        u32 want = 576 + (components & 4 ? 256 : 0);
-        assert_int_equal(xstate_bytes(components), want);
-        assert_int_equal(xstate_cpuid_bytes(components, 2688, 8),
-                         components & BIT(9) ? 2696 : want);
+    xstate_learn(&l, &sapphire);
+    assert_int_equal(l.components, 0x602e7);
+    assert_int_equal(l.xfd, BIT(18));
+    for (u64 set = 0; set < BIT(20); set = set + 1) {
+        u32 standard = 576, compacted = 576;
+        for (u32 i = 0; i < ARRAY_SIZE(places); i++) {
+            if (!(set >> places[i].n & 1))
+                continue;
+            if (places[i].aligned)
+                compacted = (compacted + 63) / 64 * 64;
+            assert_int_equal(xstate_offset(&l, 0, places[i].n), places[i].offset);
+            assert_int_equal(xstate_offset(&l, XCOMP_COMPACTED | set, places[i].n), compacted);
+            compacted += places[i].bytes;
+            if (places[i].offset + places[i].bytes > standard)
+                standard = places[i].offset + places[i].bytes;
+        }
+        assert_int_equal(xstate_bytes(&l, set, false), standard);
+        assert_int_equal(xstate_bytes(&l, set, true), compacted);
     }
-    assert_int_equal(xstate_cpuid_bytes(0x207, 600, 8), 832); /* PKRU below AVX's end (AMD) */
+    struct xstate_cpuid amd = sapphire; /* PKRU below the end of AVX-512 */
+    amd.xcr0 = 0x207;
+    amd.leaf[9].offset = 832;
+    xstate_learn(&l, &amd);
+    assert_int_equal(xstate_bytes(&l, 0x207, false), 840);
 }
 
-/* The CPU this runs on agrees with what is fixed in the code. */
+/* What is moved is what is in use: by the table of the measured path, and by the sum. */
+static void moved(void **state)
+{
+    (void)state;
+    xstate_learn(&l, &sapphire);
+    for (u64 bv = 0; bv < BIT(19); bv++) {
+        u32 want = 64u + (bv & 1 ? 160u : 0u) + (bv & 2 ? 256u : 0u);
+        for (u32 i = 0; i < ARRAY_SIZE(places); i++)
+            want += bv >> places[i].n & 1 ? places[i].bytes : 0;
+        assert_int_equal(xstate_moved_all(&l, bv), want);
+        if (bv < 256)
+            assert_int_equal(xstate_moved_bytes[bv], want);
+    }
+}
+
+static struct xstate_cpuid lie(u32 n, u32 bytes, u32 offset, u32 flags)
+{
+    struct xstate_cpuid told = sapphire;
+
+    told.leaf[n].bytes = bytes;
+    told.leaf[n].offset = offset;
+    told.leaf[n].flags = flags;
+    return told;
+}
+
+/* Leaves that cannot be true take the component away, and all that cannot be without it. */
+static void lies(void **state)
+{
+    const struct {
+        struct xstate_cpuid told;
+        u32 n;
+        enum xstate_lie why;
+        u64 left;
+    } cases[] = {
+        {lie(2, 255, 576, 0), 2, XSTATE_SMALL, 0x60203},
+        {lie(2, 0, 576, 0), 2, XSTATE_SMALL, 0x60203},
+        {lie(2, 256, 640, 0), 2, XSTATE_MOVED, 0x60203},
+        {lie(2, 256, 575, 0), 2, XSTATE_MOVED, 0x60203},
+        {lie(5, 63, 1088, 0), 5, XSTATE_SMALL, 0x60207},
+        {lie(5, 64, 575, 0), 5, XSTATE_OVERLAP, 0x60207},
+        {lie(5, 64, 0, 0), 5, XSTATE_OVERLAP, 0x60207},
+        {lie(5, 64, 831, 0), 5, XSTATE_OVERLAP, 0x60207},
+        {lie(6, 512, 1151, 0), 6, XSTATE_OVERLAP, 0x60207},
+        {lie(7, 1024, 1152, 0), 7, XSTATE_OVERLAP, 0x60207},
+        {lie(7, 1024, 9985, 0), 7, XSTATE_BEYOND, 0x60207},
+        {lie(9, 3, 2688, 0), 9, XSTATE_SMALL, 0x600e7},
+        {lie(9, 8, 2680, 0), 9, XSTATE_OVERLAP, 0x600e7},
+        {lie(17, 64, 2752, 3), 17, XSTATE_KIND, 0x2e7},
+        {lie(17, 64, 0xffffffc0, 2), 17, XSTATE_BEYOND, 0x2e7},
+        {lie(18, 8191, 2816, 6), 18, XSTATE_SMALL, 0x2e7},
+        {lie(18, 8193, 2816, 6), 18, XSTATE_BEYOND, 0x2e7},
+        {lie(18, 8192, 2817, 6), 18, XSTATE_BEYOND, 0x2e7},
+        {lie(18, 0xffffffff, 2816, 6), 18, XSTATE_BEYOND, 0x2e7},
+        {lie(18, 8192, 2752, 6), 18, XSTATE_OVERLAP, 0x2e7},
+    };
+
+    (void)state;
+    for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
+        xstate_learn(&l, &cases[i].told);
+        assert_int_equal(l.lie[cases[i].n], cases[i].why);
+        assert_int_equal(l.components, cases[i].left);
+    }
+    struct xstate_cpuid small = sapphire; /* the whole too small for what lies last in it */
+    small.all_bytes = 11007;
+    xstate_learn(&l, &small);
+    assert_int_equal(l.components, 0x2e7);
+    small.all_bytes = 832;
+    xstate_learn(&l, &small);
+    assert_int_equal(l.components, 7);
+    small.all_bytes = 0;
+    xstate_learn(&l, &small);
+    assert_int_equal(l.components, 3);
+}
+
+/* Whatever CPUID says: what is believed lies apart, above the header and within the limit. */
+static void lies_fuzz(void **state)
+{
+    (void)state;
+    fake_srand(fake_seed());
+    for (u32 round = 0; round < 200000; round++) {
+        struct xstate_cpuid told = sapphire;
+        for (u32 i = 0; i < 1 + fake_below(3); i++) {
+            u32 n = places[fake_below(ARRAY_SIZE(places))].n;
+            u32 *what = fake_below(2) ? &told.leaf[n].bytes : &told.leaf[n].offset;
+            *what = fake_below(3) ? fake_below(12000) : (u32)-1 - fake_below(9000);
+        }
+        told.xcr0 = fake_below(4) ? told.xcr0 : fake_below(0x80000);
+        xstate_learn(&l, &told);
+        assert_true(fp_components_closed(l.components) == l.components);
+        for (u32 n = 2; n < FP_COMPONENTS; n++) {
+            if (!(l.components >> n & 1))
+                continue;
+            assert_true(l.offset[n] >= 576 && (u64)l.offset[n] + l.bytes[n] <= XSTATE_MAX_BYTES);
+            for (u32 i = 2; i < n; i++)
+                assert_true(!(l.components >> i & 1) || l.offset[n] >= l.offset[i] + l.bytes[i] ||
+                            l.offset[i] >= l.offset[n] + l.bytes[n]);
+        }
+        assert_true(xstate_bytes(&l, l.components, false) <= XSTATE_MAX_BYTES);
+        assert_true(xstate_bytes(&l, l.components, true) <= XSTATE_MAX_BYTES);
+    }
+}
+
+/* The CPU this runs on agrees: with the sizes it tells for what Linux has enabled in XCR0. */
 static void this_machine(void **state)
 {
-    u32 a = 0, b = 0, c = 0, d = 0;
+    struct xstate_cpuid told = {0};
+    u32 a = 0, b = 0, c = 0, d = 0, now;
 
     (void)state;
     if (!__get_cpuid_count(0xd, 0, &a, &b, &c, &d) || !(a & 4))
         skip();
-    u32 pkru_offset = 0, pkru_bytes = 0;
-    u64 supported = (u64)d << 32 | a;
-    assert_true(__get_cpuid_count(0xd, 2, &a, &b, &c, &d));
-    assert_int_equal(a, XSTATE_AVX_BYTES);
-    assert_int_equal(b, XSTATE_AVX_OFFSET);
-    if (supported & BIT(9)) {
-        __get_cpuid_count(0xd, 9, &pkru_bytes, &pkru_offset, &c, &d);
-        assert_true(xstate_cpuid_bytes(0x207, pkru_offset, pkru_bytes) >= 832);
+    told.xcr0 = (u64)d << 32 | a;
+    told.all_bytes = c;
+    now = b;
+    for (u32 n = 2; n < FP_COMPONENTS; n++) {
+        __get_cpuid_count(0xd, n, &a, &b, &c, &d);
+        told.leaf[n].bytes = a;
+        told.leaf[n].offset = b;
+        told.leaf[n].flags = c;
     }
+    xstate_learn(&l, &told);
+    assert_int_equal(l.components, told.xcr0 & XSTATE_MANAGED);
+    u32 low, high;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    if (((u64)high << 32 | low) & ~XSTATE_MANAGED)
+        skip();
+    assert_int_equal(xstate_bytes(&l, low, false), now);
 }
 
 /* SDM 1, 13.3, said the long way. */
@@ -105,26 +256,69 @@ static void reset_image(void **state)
 
     (void)state;
     memset(&image, 0, sizeof(image));
-    xstate_reset(&image);
+    xstate_reset(&image, 0);
     for (u32 i = 0; i < sizeof(image); i++) {
         u8 want = (u8)(i == 0 ? 0x7f : i == 1 ? 0x03 : i == 24 ? 0x80 : i == 25 ? 0x1f : 0);
         assert_int_equal(bytes[i], want);
     }
+    xstate_reset(&image, XCOMP_COMPACTED | 7);
+    assert_int_equal(image.header.xcomp_bv, XCOMP_COMPACTED | 7);
+    u8 *fxsave = calloc(1, 512); /* no header: ASan looks */
+    xstate_reset(fxsave, 0);
+    free(fxsave);
 }
 
-static void relayout(void **state)
+/* From any format to any other and back, growing: what is in use comes across, the rest is zero. */
+static void formats(void **state)
 {
-    u8 *from = malloc(576), *to = calloc(1, 896);
+    static const u64 sets[] = {0x3, 0x7, 0xe7, 0x200e7, 0x600e7, 0x60003};
 
     (void)state;
-    for (u32 i = 0; i < 576; i++)
-        from[i] = (u8)(i * 13 + 1);
-    xstate_relayout(to, 896, from, 576);
-    assert_memory_equal(to, from, 576);
-    assert_true(fake_zero(to + 576, 896 - 576));
-    xstate_relayout(from, 576, to, 896); /* never beyond the smaller of the two */
-    free(from);
-    free(to);
+    xstate_learn(&l, &sapphire);
+    fake_srand(fake_seed());
+    for (u32 round = 0; round < 3000; round++) {
+        u64 from_set = sets[fake_below(6)], to_set = from_set | sets[fake_below(6)];
+        u64 from_x = fake_below(2) ? XCOMP_COMPACTED | from_set : 0;
+        u64 to_x = fake_below(2) ? XCOMP_COMPACTED | to_set : 0;
+        u32 from_n = xstate_bytes(&l, from_set, from_x), to_n = xstate_bytes(&l, to_set, to_x);
+        struct xsave_image *from = aligned_alloc(64, (from_n + 63) / 64 * 64);
+        struct xsave_image *to = aligned_alloc(64, (to_n + 63) / 64 * 64);
+        u8 *in = (u8 *)from, *out = (u8 *)to;
+
+        memset(to, 0, to_n);
+        for (u32 i = 0; i < from_n; i++)
+            in[i] = (u8)fake_below(256);
+        memset(&from->header, 0, 64);
+        from->header.xstate_bv = from_set & fake_below(0x80000);
+        from->header.xcomp_bv = from_x;
+        if (fake_below(3) == 0)
+            from->legacy.mxcsr = MXCSR_RESET;
+        xstate_convert(&l, to, to_x, from, to_set);
+        /* MXCSR as XRSTOR would have loaded it from each (SDM 1, 13.8). */
+        u32 mxcsr = from_x && !(from->header.xstate_bv & 2) ? 0x1f80 : from->legacy.mxcsr;
+        assert_int_equal(to_x && !(to->header.xstate_bv & 2) ? 0x1f80 : to->legacy.mxcsr, mxcsr);
+        u64 bv = from->header.xstate_bv;
+        assert_int_equal(to->header.xstate_bv & ~2ull, bv & ~2ull);
+        assert_true((to->header.xstate_bv & 2) ||
+                    !(bv & 2)); /* MXCSR may have made it in use, with XMM zero */
+        if (!(bv & 2))
+            assert_true(fake_zero((const u8 *)to->legacy.xmm, 256));
+        else
+            assert_memory_equal(to->legacy.xmm, from->legacy.xmm, 256);
+        assert_int_equal(to->header.xcomp_bv, to_x);
+        for (u32 i = 0; i < ARRAY_SIZE(places); i++) {
+            u32 n = places[i].n;
+            if (!(to_set >> n & 1))
+                continue;
+            const u8 *at = out + xstate_offset(&l, to_x, n);
+            if (bv >> n & 1)
+                assert_memory_equal(at, in + xstate_offset(&l, from_x, n), places[i].bytes);
+            else
+                assert_true(fake_zero(at, places[i].bytes));
+        }
+        free(from);
+        free(to);
+    }
 }
 
 static void lists(void **state)
@@ -146,9 +340,16 @@ static void lists(void **state)
         {"sse,avx", 0x207, 0, "cannot be left out"},
         {"x87,sse,avx", 0x3, 0, "fp = avx: this CPU does not have it"},
         {"x87,sse,pku", 0x7, 0, "fp = pku: this CPU does not have it"},
-        {"x87,sse,amx", 0x607, 0, "fp = amx: not managed"},
-        {"x87,sse,avx512", 0xe7, 0, "fp = avx512: not managed"},
+        {"x87,sse,amx", 0x602e7, 0x60003, ""},
+        {"x87,sse,avx,avx512,amx", 0x602e7, 0x600e7, ""},
+        {"", 0x602e7, 0x602e7, ""},
+        {"x87,sse,amx", 0x207, 0, "fp = amx: this CPU does not have it"},
+        {"x87,sse,avx,avx512", 0x207, 0, "fp = avx512: this CPU does not have it"},
+        {"x87,sse,avx512", 0x602e7, 0, "avx512 needs avx; add it"},
+        {"x87,sse,avx512,pkru,amx", 0x602e7, 0, "avx512 needs avx"},
         {"x87,sse,mpx", 0x1f, 0, "fp = mpx: not managed"},
+        {"x87,sse,cet", 0x602e7, 0, "fp = cet: not managed"},
+        {"x87,sse,apx", 0xe02e7, 0, "fp = apx: not managed"},
         {"x87,sse,AVX", 0x207, 0, "fp = AVX: no such component"},
         {"x87,sse,av", 0x207, 0, "fp = av: no such"},
         {"x87,sse,avxx", 0x207, 0, "fp = avxx: no such"},
@@ -171,7 +372,7 @@ static void lists(void **state)
     memset(list, 'z', sizeof(list) - 1);
     list[sizeof(list) - 1] = 0;
     assert_false(fp_config_parse(list, 7, &config, why, sizeof(why)));
-    assert_true(strlen(why) < 120); /* what is wrong is shown cut short */
+    assert_true(strlen(why) < 140); /* what is wrong is shown cut short */
 }
 
 static void lists_fuzz(void **state)
@@ -187,9 +388,10 @@ static void lists_fuzz(void **state)
         for (u32 i = fake_below(12); i > 0; i--)
             strcat(text, words[fake_below(ARRAY_SIZE(words))]);
         char *exact = strdup(text);
-        if (fp_config_parse(exact, 0x207, &config, why, sizeof(why))) {
-            assert_true((config.xcr0 & 3) == 3 && !(config.xcr0 & ~0x207ull));
-            assert_true(xcr0_valid(config.xcr0, 0x207));
+        u64 offered = fake_below(2) ? 0x207 : 0x602e7;
+        if (fp_config_parse(exact, offered, &config, why, sizeof(why))) {
+            assert_true((config.xcr0 & 3) == 3 && !(config.xcr0 & ~offered));
+            assert_true(xcr0_valid(config.xcr0, offered));
         } else {
             assert_non_null(memchr(why, 0, sizeof(why)));
         }
@@ -200,10 +402,17 @@ static void lists_fuzz(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(offsets),      cmocka_unit_test(sizes),
-        cmocka_unit_test(this_machine), cmocka_unit_test(xcr0_every_value),
-        cmocka_unit_test(reset_image),  cmocka_unit_test(relayout),
-        cmocka_unit_test(lists),        cmocka_unit_test(lists_fuzz),
+        cmocka_unit_test(offsets),
+        cmocka_unit_test(sizes),
+        cmocka_unit_test(moved),
+        cmocka_unit_test(lies),
+        cmocka_unit_test(lies_fuzz),
+        cmocka_unit_test(this_machine),
+        cmocka_unit_test(xcr0_every_value),
+        cmocka_unit_test(reset_image),
+        cmocka_unit_test(formats),
+        cmocka_unit_test(lists),
+        cmocka_unit_test(lists_fuzz),
     };
 
     return cmocka_run_group_tests_name("layout x86", tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* See svm_world.h. */
 #include "svm_world.h"
+#include "xstate_layout.h"
 
 /* ---- What the files under test call ---- */
 
@@ -125,7 +126,7 @@ void fp_check(const struct vcpu *v)
 
 void fp_plan(struct fp_ctx *fp)
 {
-    fp->arch.mask = (u32)(fp->arch.xcr0_ever & 7);
+    fp->arch.allocated = (u32)(fp->arch.enabled & 7);
 }
 
 void arch_fp_controls(struct vcpu *v)
@@ -194,6 +195,8 @@ int make_vm(void **state, u32 nvcpus)
     vm.ram_bytes = RAM;
     vm.nvcpus = nvcpus;
     vm.config = &config;
+    const struct xstate_cpuid told = {.xcr0 = 7, .all_bytes = 832, .leaf = {[2] = {256, 576, 0}}};
+    xstate_learn(&xstate_layout, &told);
     vm.arch.fp.xcr0 = 7;
     vm.arch.cr4_offered = 0x407ff & ~0x40ull;
     if (!svm_msrpm_pa)

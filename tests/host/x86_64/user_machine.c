@@ -103,8 +103,8 @@ void start_with(struct vcpu *v, enum fp_policy policy, u64 xcr0)
     v->vm = &vm;
     v->pcpu = &pcpus[0];
     fp_init(v, FP_UNIT_BASE, policy);
-    v->fp.arch.permitted = cpu_has.xsave ? fp_hw_offered() : 0;
-    v->fp.arch.xcr0 = v->fp.arch.xcr0_ever = xcr0;
+    v->fp.arch.perm = cpu_has.xsave ? fp_hw_offered() : 0;
+    v->fp.arch.xcr0 = v->fp.arch.enabled = xcr0;
     fp_plan(&v->fp);
     v->arch.vmcb = &vmcb;
     code64(true);
@@ -207,6 +207,20 @@ bool is_init(void)
 
 /* ---- All of it ---- */
 
+static void learn(void)
+{
+    struct cpuid_regs whole = cpuid(0xd, 0);
+    struct xstate_cpuid told = {.xcr0 = cpu_has.xcr0, .all_bytes = whole.ecx};
+
+    for (u32 n = 2; n < FP_COMPONENTS; n++) {
+        struct cpuid_regs r = cpuid(0xd, n);
+        told.leaf[n].bytes = r.eax;
+        told.leaf[n].offset = r.ebx;
+        told.leaf[n].flags = r.ecx;
+    }
+    xstate_learn(&xstate_layout, &told);
+}
+
 static void detect(void)
 {
     struct cpuid_regs one = cpuid(1, 0), ext = cpuid(0x80000008, 0);
@@ -215,6 +229,8 @@ static void detect(void)
     cpu_has.xsave = one.ecx & BIT(27);
     cpu_has.xcr0 = cpu_has.xsave ? xgetbv(0) & 7 : 0;
     cpu_has.xsaveopt = cpu_has.xsave && (cpuid(0xd, 1).eax & 1);
+    cpu_has.xsavec = cpu_has.xsave && (cpuid(0xd, 1).eax & 2);
+    learn();
     cpu_has.svm = cpuid(0, 0).ebx == 0x68747541; /* "Auth"enticAMD */
     cpu_has.fpu_pointers_always = ext.ebx & 4;
     cpu_has.no_fcs_fds = cpuid(7, 0).ebx & BIT(13);
@@ -229,8 +245,9 @@ static void detect(void)
 /* The ways of moving: as this CPU would, and as lesser ones must. */
 static const struct {
     const char *name;
-    bool xsave, xsaveopt;
-} ways[] = {{"XSAVEOPT", true, true}, {"XSAVE", true, false}, {"FXSAVE", false, false}};
+    u8 form; /* XSAVES cannot be run in user mode */
+} ways[] = {
+    {"XSAVEC", FP_XSAVEC}, {"XSAVEOPT", FP_XSAVEOPT}, {"XSAVE", FP_XSAVE}, {"FXSAVE", FP_FXSAVE}};
 
 /* From here on nothing comes between guest and mover. */
 static void machine_undisturbed(void)
@@ -243,13 +260,17 @@ static void machine_undisturbed(void)
 
 static u32 run_all(const struct user_test *tests, u32 count, u32 *n, const char *how)
 {
-    const bool xsave = cpu_has.xsave, xsaveopt = cpu_has.xsaveopt;
+    const struct cpu_features has = cpu_has;
+    const bool offered[] = {true, has.xsave, has.xsaveopt, has.xsavec};
     u32 bad = 0;
 
     for (u32 way = 0; way < ARRAY_SIZE(ways); way++) {
-        bool can = (xsave || !ways[way].xsave) && (xsaveopt || !ways[way].xsaveopt);
-        cpu_has.xsave = user_masks_checked = ways[way].xsave;
-        cpu_has.xsaveopt = ways[way].xsaveopt;
+        u8 form = ways[way].form;
+        bool can = offered[form];
+        cpu_has.xsave = user_masks_checked = form != FP_FXSAVE;
+        cpu_has.xsaveopt = has.xsaveopt && form >= FP_XSAVEOPT;
+        cpu_has.xsavec = has.xsavec && form >= FP_XSAVEC;
+        fp_hw.form = form;
         for (u32 i = 0; i < count; i++) {
             bool good = !can || tests[i].run();
             good &= vm.fp_quota.used == 0 && taken == 0;
@@ -258,8 +279,7 @@ static u32 run_all(const struct user_test *tests, u32 count, u32 *n, const char 
                        tests[i].name, can ? "" : " # SKIP this CPU has it not");
         }
     }
-    cpu_has.xsave = xsave;
-    cpu_has.xsaveopt = xsaveopt;
+    cpu_has = has;
     return bad;
 }
 
