@@ -49,7 +49,7 @@ ARCH_FLAGS_arm64 := -mgeneral-regs-only -mbranch-protection=none \
     $(if $(findstring clang,$(CC)),,-mno-outline-atomics)
 # X10-X15 and X18 stay the guest's on the shortest exit (guest_fp in arch/arm64/vectors.S).
 HV_FLAGS_arm64 := $(addprefix -ffixed-x,10 11 12 13 14 15 18)
-BUILD_FLAGS_debug := -DFERMATA_DEBUG
+BUILD_FLAGS_debug := -DFERMATA_DEBUG -DFERMATA_TRACE
 # arm64 as firmware that sets HCR_EL2.E2H would hand it over: AAVMF does not, so a test build does.
 BUILD_FLAGS_e2h := -DFERMATA_DEBUG -DFERMATA_E2H=1
 BUILD_FLAGS_coverage := -DFERMATA_DEBUG -DFERMATA_COVERAGE

@@ -77,6 +77,8 @@ struct boot_config {
     u32 nvms;
     u32 log;        /* enum boot_log */
     u64 quantum_us; /* time slice of a vCPU, microseconds */
+    u32 trace;      /* events of each CPU's ring to print at the end; 0: none */
+    u32 zero;
     struct boot_vm vms[BOOT_MAX_VMS];
 };
 

@@ -3,9 +3,10 @@
 #include "boot/config.h"
 #include "arch/arch.h"
 #include "hv/console.h"
+#include "hv/trace.h"
 
 #define VM_KEYS      "kernel, memory, vcpus, cpus, fp, policy, cmdline, limit"
-#define FERMATA_KEYS "quantum, log"
+#define FERMATA_KEYS "quantum, log, trace"
 
 enum section { SECTION_NONE, SECTION_FERMATA, SECTION_VM };
 
@@ -96,6 +97,16 @@ static bool key_log(struct parser *p, const char *value)
     return true;
 }
 
+static bool key_trace(struct parser *p, const char *value)
+{
+    u64 n;
+
+    if (!config_number(value, 0, TRACE_ENTRIES, &n))
+        return fail(p, "trace '%.40s' is no number of events; write 0 to %u", value, TRACE_ENTRIES);
+    p->config->trace = (u32)n;
+    return true;
+}
+
 static bool key_kernel(struct parser *p, const char *value)
 {
     if (!*value)
@@ -180,6 +191,7 @@ static const struct key {
 } keys[] = {
     {SECTION_FERMATA, "quantum", key_quantum},
     {SECTION_FERMATA, "log", key_log},
+    {SECTION_FERMATA, "trace", key_trace},
     {SECTION_VM, "kernel", key_kernel},
     {SECTION_VM, "memory", key_memory},
     {SECTION_VM, "vcpus", key_vcpus},

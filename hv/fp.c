@@ -13,6 +13,7 @@
 #include "hv/fp.h"
 #include "arch/arch.h"
 #include "hv/pcpu.h"
+#include "hv/trace.h"
 #include "hv/vm.h"
 
 /* Inlined where they are used: each is run once per switch or trap, and that path is measured. */
@@ -66,6 +67,7 @@ static __attribute__((noinline)) bool replace_area(struct vcpu *v, size_t need)
     fp->area = bigger;
     fp_area_free(&v->vm->fp_quota, &old);
     fp->stats.grows++;
+    trace(v, TRACE_GROW, fp->live, bigger.bytes);
     return true;
 }
 
@@ -89,7 +91,9 @@ static FP_HOT void load(struct vcpu *v, fp_units units)
     DEBUG_CHECK((units & fp->live) == 0);
     DEBUG_CHECK(fp->area.bytes >= arch_fp_bytes(fp, fp->live | units));
 
-    fp->stats.bytes += arch_fp_load(fp, units);
+    size_t moved = arch_fp_load(fp, units);
+    trace(v, TRACE_LOAD, units, moved);
+    fp->stats.bytes += moved;
     fp->stats.loads++;
     fp->in_sync = live == 0 || fp->in_sync;
     fp->live = live | units;
@@ -100,12 +104,16 @@ static FP_HOT void load(struct vcpu *v, fp_units units)
 
 /* Memory := registers, unless they are equal already. The vCPU stays the owner, and the caller says
  * in_sync if that is how it goes on. */
-static FP_HOT void save(struct fp_ctx *fp)
+static FP_HOT void save(struct vcpu *v)
 {
+    struct fp_ctx *fp = &v->fp;
+
     if (fp->in_sync)
         return;
     DEBUG_CHECK(fp->area.bytes >= arch_fp_bytes(fp, fp->live));
-    fp->stats.bytes += arch_fp_save(fp);
+    size_t moved = arch_fp_save(fp);
+    trace(v, TRACE_SAVE, fp->live, moved);
+    fp->stats.bytes += moved;
     fp->stats.saves++;
 }
 
@@ -118,6 +126,7 @@ static FP_HOT void disown(struct vcpu *v)
 
     arch_fp_scrub(fp, fp->live);
     fp->stats.scrubs++;
+    trace(v, TRACE_SCRUB, fp->live, 0);
     arch_fp_gate(v, 0);
     fp->live = 0;
     fp->cpu = FP_NOWHERE;
@@ -132,6 +141,7 @@ enum fp_trap_result fp_trap(struct vcpu *v, fp_units units)
 
     DEBUG_CHECK(v->pcpu->current == v);
     fp->stats.traps++;
+    trace(v, TRACE_TRAP, units, 0);
     if (units & ~fp->offered)
         return FP_TRAP_REFUSED;
     if ((units & ~live) == 0)
@@ -142,6 +152,7 @@ enum fp_trap_result fp_trap(struct vcpu *v, fp_units units)
         return FP_TRAP_NO_MEMORY;
     load(v, together & ~live);
     arch_fp_gate(v, together);
+    trace(v, TRACE_GATE, together, 0);
     return FP_TRAP_RETRY;
 }
 
@@ -152,7 +163,7 @@ void fp_switch_out(struct vcpu *v)
         return;
 
     u64 start = arch_cycles();
-    save(&v->fp);
+    save(v);
     disown(v);
     v->fp.stats.cycles += elapsed(start);
 }
@@ -170,6 +181,7 @@ bool fp_switch_in(struct vcpu *v)
         return false;
     load(v, fp->offered);
     arch_fp_gate(v, fp->live);
+    trace(v, TRACE_GATE, fp->live, 0);
     return true;
 }
 
@@ -186,7 +198,7 @@ void fp_sync(struct vcpu *v)
 {
     if (!owns(v))
         return;
-    save(&v->fp);
+    save(v);
     v->fp.in_sync = true;
 }
 

@@ -5,6 +5,7 @@
 #include "hv/panic.h"
 #include "hv/report.h"
 #include "hv/sched.h"
+#include "hv/trace.h"
 #include "arch/arch.h"
 #include "boot/boot_info.h"
 
@@ -88,5 +89,7 @@ void hv_main_on_stack(struct pcpu *cpu)
     set_quantum(cpu);
     create_vms(cpu);
     sched_run(cpu);
+    if (boot->config.trace)
+        trace_dump(boot->config.trace);
     report_end(boot);
 }

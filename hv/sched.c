@@ -4,6 +4,7 @@
  */
 #include "hv/sched.h"
 #include "hv/console.h"
+#include "hv/trace.h"
 #include "arch/arch.h"
 
 #define STALL_SECONDS 2u
@@ -51,6 +52,7 @@ static void leave(struct pcpu *cpu)
 
     fp_switch_out(v);
     arch_vcpu_switch_out(v);
+    trace(v, TRACE_OUT, 0, 0);
     cpu->current = NULL;
 }
 
@@ -59,6 +61,7 @@ static bool arrive(struct pcpu *cpu, struct vcpu *v)
 {
     cpu->current = v;
     v->stats.switches++;
+    trace(v, TRACE_IN, v->fp.live, 0);
     arch_vcpu_switch_in(v);
     if (likely(fp_switch_in(v)))
         return true;

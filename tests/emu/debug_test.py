@@ -65,6 +65,8 @@ def main():
     says("fermata cpus", r"FP owner none", "after a switch no one owns the registers")
     says("fermata fp " + vcpu, r"^%s +INACTIVE .*saves 1 scrubs 1 " % re.escape(vcpu),
          "its context is INACTIVE: saved and scrubbed once")
+    says("fermata trace 12", r"trap +%s [\s\S]*load +%s .* [1-9]\d* bytes\n[\s\S]*gate +%s " % ((re.escape(vcpu),) * 3),
+         "the trace has the trap, the load and the opened gate, in that order")
     says("fermata regs nobody.7", r"error: .*no vCPU nobody\.7; there are: alpha\.0", "an unknown vCPU is named, with those there are")
     print("1..%d" % COUNT[0], flush=True)
     gdb.execute("quit %d" % (COUNT[1] != 0))

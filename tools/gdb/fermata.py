@@ -98,6 +98,7 @@ fermata cpus           CPUs: current vCPU, owner of the FP registers
 fermata vms            VMs and what became of them
 fermata vcpus          vCPUs: state, where the guest was, counters
 fermata fp [VM.N]      FP contexts: owner, gate, area; with a vCPU: control state and the area decoded
+fermata trace [N]      the last N events (20) of each CPU, debug build
 fermata regs VM.N      general registers of a vCPU
 fermata console        what the machine printed since the last time
 fermata guest VM       loads the guest's symbols at the address where that VM runs it"""
@@ -174,6 +175,20 @@ def fermata_fp(which):
                 (xsave_area if is_x86() else vec_area)(fp)
 
 
+def fermata_trace(count):
+    """The last N events (20) of each CPU's ring, oldest first."""
+    events = {field.enumval: field.name[6:].lower() for field in gdb.lookup_type("enum trace_event").fields()}
+    for cpu in range(len(cpus())):
+        ring = value("rings")[cpu]
+        written, size = number(ring["written"]), ring["entries"].type.range()[1] + 1
+        for at in range(max(0, written - min(int(count or 20), size)), written):
+            entry = ring["entries"][at % size]
+            vm = vms()[number(entry["vm"])]
+            print("cpu %d %d %-5s %s.%d units 0x%x %d bytes" % (
+                cpu, number(entry["ticks"]), events[number(entry["event"])], text(vm["config"]["name"]),
+                number(entry["vcpu"]), number(entry["units"]), number(entry["bytes"])))
+
+
 def words(address, count):
     memory = gdb.selected_inferior().read_memory(address, 8 * count).tobytes()
     return [int.from_bytes(memory[8 * n:8 * n + 8], "little") for n in range(count)]
@@ -238,5 +253,5 @@ def fermata_guest(which):
 
 
 Fermata()
-for command in (fermata_cpus, fermata_vms, fermata_vcpus, fermata_fp, fermata_regs, fermata_console, fermata_guest):
+for command in (fermata_cpus, fermata_vms, fermata_vcpus, fermata_fp, fermata_trace, fermata_regs, fermata_console, fermata_guest):
     Sub(command)
