@@ -13,7 +13,7 @@ extern bool fp_gate_incomplete __attribute__((visibility("hidden")));
  * firmware left is no guest's. */
 void fp_init_cpu(struct pcpu *cpu);
 
-/* What fp_init() is to offer. */
+/* fp_context.c: what fp_init() is to offer. */
 fp_units fp_offered(const struct arch_fp_config *config);
 
 /* The control state of a fresh context. */
@@ -24,6 +24,9 @@ void fp_init_context(struct arch_fp *arch, const struct arch_fp_config *config);
 void fp_storage_in(const struct vcpu *v);
 void fp_storage_out(struct vcpu *v);
 void fp_controls_change(struct vcpu *v);
+
+/* What controls must be while the context runs in the mode its SVCR says. */
+u32 fp_controls_for(const struct arch_fp *arch);
 
 /* fp_sme.c: HCRX_EL2, HFGRTR_EL2 and HFGWTR_EL2, where VMs differ by CONTROL_SME and CONTROL_FPMR.
  */

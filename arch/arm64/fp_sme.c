@@ -14,11 +14,6 @@
  */
 #include "arch/arch.h"
 
-u32 fp_smcr_for(u32 svl, bool zt0)
-{
-    return (svl / 16 - 1) | (features.fa64 ? (u32)SMCR_FA64 : 0) | (zt0 ? (u32)SMCR_EZT0 : 0);
-}
-
 void fp_set_smcr(struct pcpu *cpu, u32 smcr)
 {
     if (cpu->arch.smcr == smcr)
@@ -56,12 +51,6 @@ void fp_traps(u32 controls)
     if (features.hcx)
         sysreg_write(HCRX_EL2,
                      (features.smps ? HCRX_SMPME : 0) | (controls & CONTROL_FPMR ? HCRX_ENFPM : 0));
-}
-
-/* What controls must be while the context runs in the mode `svcr` says. */
-static u32 controls_for(const struct arch_fp *arch, u64 svcr)
-{
-    return arch->vm_controls | (svcr & SVCR_SM ? (u32)CONTROL_SM | arch->smcr_el2 : 0);
 }
 
 /*
@@ -190,7 +179,7 @@ size_t fp_save_more(struct fp_ctx *fp)
     if (fp->live & FP_UNIT_SME) {
         svcr = fp_move_svcr();
         arch->svcr = svcr;
-        arch->controls = controls_for(arch, svcr);
+        arch->controls = fp_controls_for(arch);
         arch->smcr_el1 = guest_smcr();
     }
     if (fp->live & FP_UNIT_SVE)

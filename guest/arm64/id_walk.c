@@ -291,8 +291,12 @@ void scenario_id_walk(void)
         sme_set_svl(SVE_MAX_VL);
     for (u32 i = 0; i < ARRAY_SIZE(rows); i++) {
         offered = row_offered(&rows[i]) || offered;
-        if (rows[i].how & OR || (rows[i].id == ZFR0 && has_sme() && !has_sve()))
-            continue; /* SME alone: ZFR0 says what of SVE there is in streaming mode */
+        if (rows[i].how & OR)
+            continue;
+        if (rows[i].id == ZFR0 && has_sme() && !has_sve()) {
+            offered = false; /* SME alone: ZFR0 says what of SVE there is in streaming mode */
+            continue;
+        }
         counts[offered]++;
         bad += !row_right(&rows[i], offered);
         offered = false;

@@ -3,8 +3,8 @@
  * contexts that use nothing, FPSIMD or SVE, an oracle beside each. The EL2 registers they write
  * fault, and are words of a table here. No C library and no vector register in the compiled code.
  *
- * links: hv/fp.c hv/fp_area.c hv/format.c hv/string.c arch/arm64/fp.c arch/arm64/fp_sme.c
- * links: arch/arm64/fp_moves.S
+ * links: hv/fp.c hv/fp_area.c hv/format.c hv/string.c arch/arm64/fp.c arch/arm64/fp_context.c
+ * links: arch/arm64/fp_sme.c arch/arm64/fp_moves.S
  * links: arch/arm64/vec_layout.c arch/arm64/fp_debug.c
  * links: tests/host/arm64/user.S tests/host/arm64/user.c tests/host/arm64/user_fault.c
  * machine: user_arm64
