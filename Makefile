@@ -188,6 +188,7 @@ $(B)/bare.efi: $(B)/bare.elf
 #   links: hv/fp.c tests/host/fake/fake.c      what it is linked with
 #   machine: fake | x86_64 | arm64             whose arch_*.h headers all of it sees; fake is the default
 #   machine: user_x86_64 | user_arm64          a program without C library or vector registers, in user mode
+#   machine: bare_arm64                        likewise, at EL2 of QEMU's virt machine (tests/model/bare)
 # A model runs by the million steps: -O2, and no sanitizer but UBSan's traps.
 
 OUT_host := build/host$(if $(filter coverage,$(BUILD)),-coverage)
@@ -245,9 +246,27 @@ $(OUT_$(1))/user_$(2)/%.S.o: %.S Makefile
 	@mkdir -p $$(@D)
 	$$(Q)$(call test_user_cc,$(2)) -g -I. -Iarch/$(2) -D__ASSEMBLY__ -MMD -MP -c $$< -o $$@
 endef
-test_rules = $(if $(filter user_%,$(3)),$(call test_user_program,$(1),$(2),$(3),$(subst arm64,aarch64,$(3:user_%=%)),$(if $(filter %arm64,$(3)),sve,avx)),$\
-    $(call test_program,$(1),$(2),$(3)))
+# Prints TAP lines without a plan, once for each CPU that tests/model/bare runs it on.
+define test_bare_program
+$(OUT_$(1))/bare_arm64/$(2): $(patsubst %,$(OUT_$(1))/bare_arm64/%.o,tests/$(1)/$(2).c $(call links,tests/$(1)/$(2).c))
+	$$(Q)$(call test_user_cc,arm64) -static -nostdlib -no-pie -Wl,-Ttext-segment=0x40200000,--build-id=none $$^ -o $$@
+$(OUT_$(1))/$(2): $(OUT_$(1))/bare_arm64/$(2) Makefile
+	$$(Q)printf '#!/bin/sh\nexec tests/model/bare "$$$${0%%/*}/bare_arm64/$(2)"\n' >$$@
+	$$(Q)chmod +x $$@
+endef
+define test_bare_machine
+$(OUT_$(1))/bare_arm64/%.c.o: %.c Makefile
+	@mkdir -p $$(@D)
+	$$(Q)$(call test_user_cc,arm64) $(filter-out -Iarch/$(ARCH),$(BASE)) -Iarch/arm64 $(TEST_USER_FLAGS_arm64) \
+	    -mstrict-align -DFERMATA_DEBUG -fno-pie -MMD -MP -c $$< -o $$@
+$(OUT_$(1))/bare_arm64/%.S.o: %.S Makefile
+	@mkdir -p $$(@D)
+	$$(Q)$(call test_user_cc,arm64) -g -I. -Iarch/arm64 -D__ASSEMBLY__ -MMD -MP -c $$< -o $$@
+endef
+test_rules = $(if $(filter bare_%,$(3)),$(call test_bare_program,$(1),$(2)),$(if $(filter user_%,$(3)),$(call test_user_program,$(1),$(2),$(3),$(subst arm64,aarch64,$(3:user_%=%)),$(if $(filter %arm64,$(3)),sve,avx)),$\
+    $(call test_program,$(1),$(2),$(3))))
 define test_kind
+$(eval $(call test_bare_machine,$(1)))
 $(foreach m,x86_64 arm64,$(eval $(call test_user_machine,$(1),$(m))))
 $(foreach m,fake x86_64 arm64,$(eval $(call test_machine,$(1),$(m))))
 $(foreach t,$(notdir $(call test_programs,$(1))),$(eval $(call test_rules,$(1),$(t),$(call machine,tests/$(1)/$(t).c))))

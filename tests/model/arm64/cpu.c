@@ -94,20 +94,26 @@ void SetPSTATE_ZA(struct cpu *cpu, bool value)
 
 /* ---- Changes of length and level ---- */
 
-/* Only a CPU that cuts does anything here (B1.2.2, and the same for ZA). */
-void cpu_lengths_changed(struct cpu *cpu)
+static void cut(struct cpu *cpu, u32 vl)
 {
+    for (u32 n = 0; n < 32; n++)
+        memset(cpu->z[n] + vl, 0, CPU_VL_MAX - vl);
+    for (u32 n = 0; n < 16; n++)
+        memset(cpu->p[n] + vl / 8, 0, CPU_PL_MAX - vl / 8);
+    memset(cpu->ffr + vl / 8, 0, CPU_PL_MAX - vl / 8);
+}
+
+/* Only a CPU that cuts does anything here (B1.2.2, and the same for ZA). */
+void cpu_lengths_changed(struct cpu *cpu, u32 before)
+{
+    u32 svl = CurrentSVL(cpu), vl = CurrentVL(cpu);
+
+    if (cpu->has.uppers == UPPERS_QEMU && vl < before)
+        cut(cpu, vl);
     if (cpu->has.uppers != UPPERS_CUT)
         return;
-
-    u32 vl = CurrentVL(cpu), svl = CurrentSVL(cpu);
-    if (cpu->has.vls || cpu->sm) {
-        for (u32 n = 0; n < 32; n++)
-            memset(cpu->z[n] + vl, 0, CPU_VL_MAX - vl);
-        for (u32 n = 0; n < 16; n++)
-            memset(cpu->p[n] + vl / 8, 0, CPU_PL_MAX - vl / 8);
-        memset(cpu->ffr + vl / 8, 0, CPU_PL_MAX - vl / 8);
-    }
+    if (cpu->has.vls || cpu->sm)
+        cut(cpu, vl);
     for (u32 n = 0; cpu->za_on && n < CPU_VL_MAX; n++) {
         if (n < svl)
             memset(cpu->za[n] + svl, 0, CPU_VL_MAX - svl);
@@ -118,19 +124,30 @@ void cpu_lengths_changed(struct cpu *cpu)
 
 void cpu_synchronize(struct cpu *cpu)
 {
-    struct cpu_controls now = {cpu->reg[R_CPTR_EL2], cpu->reg[R_ZCR_EL2], cpu->reg[R_SMCR_EL2]};
-    bool lengths = now.zcr != cpu->seen.zcr || now.smcr != cpu->seen.smcr;
+    u32 before = CurrentVL(cpu);
 
-    cpu->seen = now;
-    if (lengths)
-        cpu_lengths_changed(cpu);
+    cpu->seen =
+        (struct cpu_controls){cpu->reg[R_CPTR_EL2], cpu->reg[R_ZCR_EL2], cpu->reg[R_SMCR_EL2]};
+    cpu_lengths_changed(cpu, before);
+}
+
+/* DDI 0584 A, 3.2: where SVE is disabled the length counts as 128 bits. */
+static u32 enabled_length(const struct cpu *cpu)
+{
+    return IsSVEEnabled(cpu) ? CurrentVL(cpu) : 16;
 }
 
 void cpu_set_el(struct cpu *cpu, u8 el)
 {
     cpu_synchronize(cpu);
+    u32 before = enabled_length(cpu);
+    bool fp = !CheckFPEnabled64(cpu).el;
     cpu->el = el;
-    cpu_lengths_changed(cpu);
+    if (cpu->has.uppers == UPPERS_CUT)
+        cpu_lengths_changed(cpu, before);
+    else if (cpu->has.uppers == UPPERS_QEMU && fp && !CheckFPEnabled64(cpu).el &&
+             enabled_length(cpu) < before)
+        cut(cpu, enabled_length(cpu));
 }
 
 /* ---- Registers (J1.3 aarch64/functions/registers) ---- */
@@ -144,10 +161,17 @@ static void write(const struct cpu *cpu, u8 *to, const void *value, u32 low, u32
     memset(to + low, 0, vl - low);
 }
 
-/* V[]: without SVE at this EL, what lies above bit 127 is not reached, or zeroed all the same. */
+/*
+ * V[]: without SVE at this EL, what lies above bit 127 is not reached, or zeroed all the same. QEMU
+ * goes by SVE's controls also in streaming mode, where SME's count: so it zeroes here and there.
+ */
 void cpu_set_v(struct cpu *cpu, u32 n, const void *value)
 {
-    write(cpu, cpu->z[n], value, 16, IsSVEEnabled(cpu) ? CurrentVL(cpu) : 16, CPU_VL_MAX);
+    bool enabled = IsSVEEnabled(cpu);
+
+    if (cpu->has.uppers == UPPERS_QEMU && cpu->sm && !enabled)
+        enabled = !cpacr_disables(cpu, ZEN_SHIFT) && !cptr_disables(cpu, ZEN_SHIFT, TZ_BIT);
+    write(cpu, cpu->z[n], value, 16, enabled ? CurrentVL(cpu) : 16, CPU_VL_MAX);
 }
 
 void cpu_set_z(struct cpu *cpu, u32 n, const void *value)

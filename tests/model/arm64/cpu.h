@@ -20,6 +20,7 @@ enum cpu_uppers {
     UPPERS_KEPT,   /* they stay until something writes them at a longer length */
     UPPERS_ZEROED, /* any write of the register zeroes them (Unpredictable_SVEZEROUPPER) */
     UPPERS_CUT,    /* they are zeroed when the length becomes shorter */
+    UPPERS_QEMU, /* so those of Z, P and FFR, and entering a level without SVE counts as shorter */
 };
 
 struct cpu_has {
@@ -31,9 +32,11 @@ struct cpu_has {
     bool fgt;
     bool hcx;
     bool el2;
-    bool priority; /* SMIDR_EL1.SMPS: streaming execution priority */
-    bool storage;  /* TPIDR2_EL0 and SMPRI_EL1 are there although svls is 0: SME denied, no FGT */
-    u8 uppers;     /* enum cpu_uppers */
+    bool vhe;
+    bool idst;    /* FEAT_IDST: EL0's accesses to ID registers are trapped, not Undefined */
+    u64 smidr;    /* SMIDR_EL1; its bit 15, SMPS: streaming execution priority */
+    bool storage; /* TPIDR2_EL0 and SMPRI_EL1 are there although svls is 0: SME denied, no FGT */
+    u8 uppers;    /* enum cpu_uppers */
 };
 
 /* A system register by its encoding; op0 is 3 in all of them. */
@@ -120,8 +123,8 @@ void SetPSTATE_ZA(struct cpu *cpu, bool value);
 void cpu_synchronize(struct cpu *cpu);
 /* Exception entry or return: to exception level `el`. */
 void cpu_set_el(struct cpu *cpu, u8 el);
-/* After a change that may have made the current lengths shorter. */
-void cpu_lengths_changed(struct cpu *cpu);
+/* After a change that may have made the current lengths shorter; CurrentVL() was `before`. */
+void cpu_lengths_changed(struct cpu *cpu, u32 before);
 
 /* V[n] := 16 bytes; Z[n], P[n], FFR := the current length's bytes. */
 void cpu_set_v(struct cpu *cpu, u32 n, const void *value);
@@ -155,6 +158,7 @@ bool cptr_disables(const struct cpu *cpu, u32 shift, u32 bit);
 
 /* ---- cpu_sysreg.c: MRS and MSR ---- */
 
+struct exc cpu_sysreg_check(const struct cpu *cpu, u32 reg, bool read);
 struct exc cpu_mrs(struct cpu *cpu, u32 reg, u64 *value);
 struct exc cpu_msr(struct cpu *cpu, u32 reg, u64 value);
 
@@ -181,8 +185,8 @@ enum cpu_op {
     OP_LDR_ZA,   /* ZA[n MOD dim] := data */
     OP_STR_ZA,   /* */
     OP_ZERO_ZA,  /* */
-    OP_MOVA,     /* ZA[n MOD dim] := Z[m] */
-    OP_MOVA_Z,   /* Z[m] := ZA[n MOD dim] */
+    OP_MOVA,     /* ZA0H.B[n MOD dim], P0/M := Z[m] */
+    OP_MOVA_Z,   /* Z[m], P0/M := ZA0H.B[n MOD dim] */
     OP_LDR_ZT0,  /* */
     OP_STR_ZT0,  /* */
     OP_ZERO_ZT0, /* */
@@ -196,7 +200,7 @@ struct insn {
     u8 data[CPU_VL_MAX] ALIGNED(16);
 };
 
-/* What it is allowed to do here; MRS and MSR are cpu_mrs() and cpu_msr() to ask. */
+/* What it is allowed to do here; MRS and MSR have cpu_sysreg_check(). */
 struct exc cpu_check(const struct cpu *cpu, enum cpu_op op);
 
 /* Executes one instruction; what it reads is in value and data. An exception changes nothing. */

@@ -64,9 +64,9 @@ static bool HaveSME(const struct cpu *cpu)
     return cpu->has.svls != 0;
 }
 
-static struct exc undefined(void)
+static struct exc undefined(const struct cpu *cpu)
 {
-    return trap(1, X_UNDEFINED, 0);
+    return trap(cpu->el < 2 ? 1 : 2, X_UNDEFINED, 0);
 }
 
 struct exc CheckFPEnabled64(const struct cpu *cpu)
@@ -111,7 +111,7 @@ static struct exc CheckNormalSVEEnabled(const struct cpu *cpu)
 struct exc CheckSMEAccess(const struct cpu *cpu)
 {
     if (!HaveSME(cpu))
-        return undefined();
+        return undefined(cpu);
     if (cpacr_disables(cpu, SMEN_SHIFT))
         return SMEAccessTrap(SMTC_ACCESS, 1);
     if (cptr_disables(cpu, SMEN_SHIFT, TSM_BIT))
@@ -122,7 +122,7 @@ struct exc CheckSMEAccess(const struct cpu *cpu)
 struct exc CheckSMEEnabled(const struct cpu *cpu)
 {
     if (!HaveSME(cpu))
-        return undefined();
+        return undefined(cpu);
     if (cpacr_disables(cpu, SMEN_SHIFT))
         return SMEAccessTrap(SMTC_ACCESS, 1);
     if (cpacr_disables(cpu, FPEN_SHIFT))
@@ -143,7 +143,7 @@ struct exc CheckStreamingSVEEnabled(const struct cpu *cpu)
 struct exc CheckSVEEnabled(const struct cpu *cpu)
 {
     if (!HaveSVE(cpu) && !HaveSME(cpu))
-        return undefined();
+        return undefined(cpu);
     if (cpu->sm)
         return CheckSMEEnabled(cpu);
     if (!HaveSVE(cpu))
@@ -155,7 +155,7 @@ struct exc CheckSVEEnabled(const struct cpu *cpu)
 struct exc CheckNonStreamingSVEEnabled(const struct cpu *cpu)
 {
     if (!HaveSVE(cpu))
-        return undefined();
+        return undefined(cpu);
     TRY(CheckSVEEnabled(cpu));
     if (cpu->sm && !IsFullA64Enabled(cpu))
         return SMEAccessTrap(SMTC_STREAMING, cpu->el);
@@ -177,7 +177,7 @@ struct exc CheckStreamingSVEAndZAEnabled(const struct cpu *cpu)
 struct exc CheckSMEZT0Enabled(const struct cpu *cpu)
 {
     if (!cpu->has.sme2)
-        return undefined();
+        return undefined(cpu);
     TRY(CheckSMEEnabled(cpu));
     if (!cpu->za_on)
         return SMEAccessTrap(SMTC_INACTIVE_ZA, cpu->el);

@@ -64,11 +64,29 @@ static void set_za(struct cpu *cpu, u32 n, const void *value)
         memset(row + svl, 0, CPU_VL_MAX - svl);
 }
 
-/* ZERO {ZA}: all of it that is there at this length. */
+/* A slice of ZA0.B is a vector of ZA. Inactive bytes stay as they are. */
+static void mova(struct cpu *cpu, const struct insn *insn)
+{
+    u32 svl = CurrentSVL(cpu), row = insn->n % svl;
+    const u8 *from = insn->op == OP_MOVA ? cpu->z[insn->m] : cpu->za[row];
+    const u8 *to = insn->op == OP_MOVA ? cpu->za[row] : cpu->z[insn->m];
+    u8 merged[CPU_VL_MAX];
+
+    for (u32 i = 0; i < svl; i++)
+        merged[i] = cpu->p[0][i / 8] >> i % 8 & 1 ? from[i] : to[i];
+    if (insn->op == OP_MOVA)
+        set_za(cpu, row, merged);
+    else
+        cpu_set_z(cpu, insn->m, merged);
+}
+
+/* ZERO {ZA}: all of it that is there at this length; QEMU zeroes the rest too, as it may. */
 static void zero_za(struct cpu *cpu)
 {
     static const u8 zeros[CPU_VL_MAX];
 
+    if (cpu->has.uppers == UPPERS_QEMU)
+        memset(cpu->za, 0, sizeof(cpu->za));
     for (u32 n = 0; n < CurrentSVL(cpu); n++)
         set_za(cpu, n, zeros);
 }
@@ -150,10 +168,8 @@ static void matrix(struct cpu *cpu, struct insn *insn)
         zero_za(cpu);
         break;
     case OP_MOVA:
-        set_za(cpu, n, cpu->z[insn->m]);
-        break;
     case OP_MOVA_Z:
-        cpu_set_z(cpu, insn->m, cpu->za[n % svl]);
+        mova(cpu, insn);
         break;
     case OP_LDR_ZT0:
         memcpy(cpu->zt0, insn->data, sizeof(cpu->zt0));

@@ -13,7 +13,6 @@
 #define N_TPIDR2     BIT(55)
 #define FPCR_BITS    0x07ff9f07u
 #define FPSR_BITS    0x0800009fu
-#define SMIDR        0x410000001ull /* Implementer, Affinity: anything */
 #define SMIDR_SMPS   BIT(15)
 
 static const struct exc none;
@@ -98,6 +97,8 @@ static struct exc sme_storage(const struct cpu *cpu, u32 reg, bool read)
 
 static struct exc smidr(const struct cpu *cpu)
 {
+    if (cpu->el == 0 && cpu->has.idst && cpu->has.svls)
+        return SystemAccessTrap(R_SMIDR_EL1, true, 1, X_SYSREG);
     if (!cpu->has.svls || cpu->el == 0)
         return undefined(cpu);
     if (cpu->el < 2 && cpu->has.el2 && (cpu->reg[R_HCR_EL2] & HCR_TID1_BIT))
@@ -135,16 +136,21 @@ static struct exc accessible(const struct cpu *cpu, u32 reg, bool read)
     }
 }
 
+struct exc cpu_sysreg_check(const struct cpu *cpu, u32 reg, bool read)
+{
+    reg = redirected(cpu, reg);
+    if (reg >> 11 == 5)
+        return undefined(cpu); /* *_EL12 is EL2's, with E2H=1 */
+    return accessible(cpu, reg, read);
+}
+
 struct exc cpu_mrs(struct cpu *cpu, u32 reg, u64 *value)
 {
-    bool e12 = reg >> 11 == 5;
+    struct exc e = cpu_sysreg_check(cpu, reg, true);
 
-    reg = redirected(cpu, reg);
-    if (e12 && reg >> 11 == 5)
-        return undefined(cpu); /* *_EL12 is EL2's, with E2H=1 */
-    struct exc e = accessible(cpu, reg, true);
     if (e.el)
         return e;
+    reg = redirected(cpu, reg);
     switch (reg) {
     case R_SVCR:
         *value = (cpu->sm ? SVCR_SM : 0) | (cpu->za_on ? SVCR_ZA : 0);
@@ -159,7 +165,7 @@ struct exc cpu_mrs(struct cpu *cpu, u32 reg, u64 *value)
         *value = cpu->fpmr;
         break;
     case R_SMIDR_EL1:
-        *value = SMIDR | (cpu->has.priority ? SMIDR_SMPS : 0);
+        *value = cpu->has.smidr;
         break;
     default:
         *value = cpu->reg[reg];
@@ -178,7 +184,7 @@ static u64 storage(const struct cpu *cpu, u32 reg)
     case R_SMCR_EL2:
         return 15 | (cpu->has.fa64 ? BIT(31) : 0) | (cpu->has.sme2 ? BIT(30) : 0);
     case R_SMPRI_EL1:
-        return cpu->has.priority ? 15 : 0;
+        return cpu->has.smidr & SMIDR_SMPS ? 15 : 0;
     default:
         return ~0ull;
     }
@@ -186,14 +192,12 @@ static u64 storage(const struct cpu *cpu, u32 reg)
 
 struct exc cpu_msr(struct cpu *cpu, u32 reg, u64 value)
 {
-    bool e12 = reg >> 11 == 5;
+    struct exc e = cpu_sysreg_check(cpu, reg, false);
+    u32 before = CurrentVL(cpu);
 
-    reg = redirected(cpu, reg);
-    if (e12 && reg >> 11 == 5)
-        return undefined(cpu);
-    struct exc e = accessible(cpu, reg, false);
     if (e.el)
         return e;
+    reg = redirected(cpu, reg);
     switch (reg) {
     case R_SVCR:
         SetPSTATE_SM(cpu, value & SVCR_SM);
@@ -212,7 +216,7 @@ struct exc cpu_msr(struct cpu *cpu, u32 reg, u64 value)
         cpu->reg[reg] = value & storage(cpu, reg);
         /* EL1 has an ISB behind it in mind; EL2's own wait for one (cpu_synchronize()). */
         if (cpu->el < 2)
-            cpu_lengths_changed(cpu);
+            cpu_lengths_changed(cpu, before);
     }
     return none;
 }

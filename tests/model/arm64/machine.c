@@ -20,12 +20,10 @@ struct cpu *model_this(void)
     return &model_cpus[model_at];
 }
 
-static struct exc may(struct cpu *cpu, const struct insn *insn)
+static struct exc may(const struct cpu *cpu, const struct insn *insn)
 {
-    u64 value;
-
     if (insn->op == OP_MRS || insn->op == OP_MSR)
-        return cpu_mrs(cpu, insn->n, &value);
+        return cpu_sysreg_check(cpu, insn->n, insn->op == OP_MRS);
     return cpu_check(cpu, insn->op);
 }
 

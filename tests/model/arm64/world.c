@@ -47,9 +47,10 @@ static struct cpu_has random_machine(void)
         has.svls = lengths(false);
         has.sme2 = model_below(2);
         has.fa64 = has.vls && model_below(2);
-        has.priority = model_below(2);
+        has.smidr = 0x41000001 | (model_below(2) ? BIT(15) : 0);
     }
     has.fgt = model_below(4);
+    has.idst = model_below(2);
     has.hcx = true;
     has.fpmr = model_below(2);
     return has;
