@@ -31,12 +31,15 @@ struct cpu_has {
     bool fpmr;
     bool fgt;
     bool hcx;
-    bool el2;
     bool vhe;
-    bool idst;    /* FEAT_IDST: EL0's accesses to ID registers are trapped, not Undefined */
-    u64 smidr;    /* SMIDR_EL1; its bit 15, SMPS: streaming execution priority */
-    bool storage; /* TPIDR2_EL0 and SMPRI_EL1 are there although svls is 0: SME denied, no FGT */
-    u8 uppers;    /* enum cpu_uppers */
+    bool el2;
+    bool idst; /* FEAT_IDST: EL0's accesses to ID registers are trapped, not Undefined */
+    u8 uppers; /* enum cpu_uppers */
+    u64 smidr; /* SMIDR_EL1; its bit 15, SMPS: streaming execution priority */
+    /* What a VM that was denied a feature finds of it all the same, for there is no trap. */
+    bool storage;  /* TPIDR2_EL0 and SMPRI_EL1, without SME: no FEAT_FGT */
+    bool ffr;      /* FFR, without SVE: in streaming mode under FEAT_SME_FA64 */
+    u32 smcr_bits; /* of SMCR_ELx that are storage; 0: as the features say */
 };
 
 /* A system register by its encoding; op0 is 3 in all of them. */

@@ -154,7 +154,7 @@ struct exc CheckSVEEnabled(const struct cpu *cpu)
 /* Instructions of FEAT_SVE alone: Undefined where there is only SME. */
 struct exc CheckNonStreamingSVEEnabled(const struct cpu *cpu)
 {
-    if (!HaveSVE(cpu))
+    if (!HaveSVE(cpu) && !(cpu->has.ffr && cpu->sm && IsFullA64Enabled(cpu)))
         return undefined(cpu);
     TRY(CheckSVEEnabled(cpu));
     if (cpu->sm && !IsFullA64Enabled(cpu))

@@ -182,6 +182,8 @@ static u64 storage(const struct cpu *cpu, u32 reg)
         return 15;
     case R_SMCR_EL1:
     case R_SMCR_EL2:
+        if (cpu->has.smcr_bits)
+            return cpu->has.smcr_bits;
         return 15 | (cpu->has.fa64 ? BIT(31) : 0) | (cpu->has.sme2 ? BIT(30) : 0);
     case R_SMPRI_EL1:
         return cpu->has.smidr & SMIDR_SMPS ? 15 : 0;

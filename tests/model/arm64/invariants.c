@@ -15,7 +15,7 @@ static fp_units open_units(struct cpu *cpu)
     if (cpu->has.vls && !cptr_disables(cpu, ZEN_SHIFT, TZ_BIT))
         units |= FP_UNIT_SVE;
     if (cpu->has.svls && !cptr_disables(cpu, SMEN_SHIFT, TSM_BIT))
-        units |= 4;
+        units |= FP_UNIT_SME;
     cpu->el = el;
     return units;
 }
@@ -47,10 +47,10 @@ static void check_cpu(u32 i)
             open);
     REQUIRE(!p->fp_owner || !(open & ~p->fp_owner->fp.live), "I2: more is open than live");
     REQUIRE(p->fp_owner || is_init(cpu), "I4: CPU %u belongs to no one and is not in INIT", i);
-    REQUIRE((open & 4) || !cpu->za_on, "I6: ZA is on behind a closed gate");
-    REQUIRE(open != FP_UNIT_FPSIMD || cpu->sm || uppers_are_zero(cpu),
+    REQUIRE((open & FP_UNIT_SME) || !cpu->za_on, "I6: ZA is on behind a closed gate");
+    REQUIRE(open != FP_UNIT_FPSIMD || (!cpu->sm && uppers_are_zero(cpu)),
             "I6: FPSIMD is open alone over live Z");
-    REQUIRE(!(open & 4) || (open & FP_UNIT_FPSIMD), "I6: SME is open without unit 1");
+    REQUIRE(!(open & FP_UNIT_SME) || (open & FP_UNIT_FPSIMD), "I6: SME is open without unit 1");
     if (p->current) {
         struct guest *g = container_of(p->current, struct guest, v);
         REQUIRE(cpu->sm == g->ref->sm, "I6: PSTATE.SM is %u, the guest's own %u", cpu->sm,

@@ -130,16 +130,70 @@ void fp_move_load_z(const void *image)
     load_zp(image, true);
 }
 
-u64 fp_move_save_sve(void *image, u64 form_vl)
+u32 fp_move_save_sve(void *image, u64 form_vl)
 {
     static u8 scratch[2 * CPU_VL_MAX];
 
     if (fp_move_uppers(scratch)) {
         fp_move_save_z(image, form_vl);
-        return 1;
+        return 3;
     }
     fp_move_save_v(image);
-    return 0;
+    return 1;
+}
+
+/* ---- Streaming mode, ZA, ZT0 ---- */
+
+void fp_move_save_streaming(void *image, u64 form_vl, bool ffr)
+{
+    save_zp(image, form_vl, ffr);
+}
+
+void fp_move_load_streaming(const void *image, bool ffr)
+{
+    load_zp(image, ffr);
+}
+
+void fp_move_save_za(void *za, u64 svl)
+{
+    for (u32 n = 0; n < svl; n++)
+        to_memory(OP_STR_ZA, n, (u8 *)za + n * svl, (u32)svl);
+}
+
+void fp_move_load_za(const void *za, u64 svl)
+{
+    for (u32 n = 0; n < svl; n++)
+        from_memory(OP_LDR_ZA, n, (const u8 *)za + n * svl, (u32)svl);
+}
+
+void fp_move_save_zt0(void *zt0)
+{
+    to_memory(OP_STR_ZT0, 0, zt0, 64);
+}
+
+void fp_move_load_zt0(const void *zt0)
+{
+    from_memory(OP_LDR_ZT0, 0, zt0, 64);
+}
+
+u64 fp_move_svcr(void)
+{
+    return model_mrs(R_SVCR);
+}
+
+void fp_move_svcr_set(u64 svcr)
+{
+    model_msr(R_SVCR, svcr);
+}
+
+u64 fp_move_fpmr(void)
+{
+    return model_mrs(R_FPMR);
+}
+
+void fp_move_fpmr_set(u64 fpmr)
+{
+    model_msr(R_FPMR, fpmr);
 }
 
 /* ---- To zero ---- */
@@ -231,4 +285,9 @@ void fp_move_status_set(u64 fpsr_fpcr)
 u64 fp_move_rdvl(void)
 {
     return step(OP_RDVL, 0);
+}
+
+u64 fp_move_rdsvl(void)
+{
+    return step(OP_RDSVL, 0);
 }

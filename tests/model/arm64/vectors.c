@@ -42,17 +42,10 @@ void el1_load_vhe(const struct vcpu *v)
         model_msr(EL12(el1_registers[i].reg), v->arch.el1[el1_registers[i].slot]);
 }
 
-/* guest_fp: which units an exception class asks for; 0: another class. */
+/* guest_fp: which units an exception class asks for, by its arithmetic; 0: another class. */
 static fp_units guest_fp_units(u8 ec)
 {
-    switch (ec) {
-    case X_FP:
-        return FP_UNIT_FPSIMD;
-    case X_SVE:
-        return FP_UNIT_SVE;
-    default:
-        return 0;
-    }
+    return ec == X_FP || ec == X_SVE || ec == X_SME ? (ec + 3u) >> 3 : 0;
 }
 
 /* The way back after an FP trap: fp_enter(), or what guest_fp_failed() says. */

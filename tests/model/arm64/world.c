@@ -6,12 +6,6 @@
 #include "guest.h"
 #include "hv/console.h"
 
-#ifdef FP_UNIT_SME
-#define SME_HERE 1
-#else
-#define SME_HERE 0
-#endif
-
 struct world world;
 struct pcpu pcpus[MAX_CPUS];
 struct vm *vms[1];
@@ -74,8 +68,8 @@ static void as_firmware_left_it(struct cpu *cpu)
     size_t bytes[] = {sizeof(cpu->z), sizeof(cpu->p), sizeof(cpu->ffr), sizeof(cpu->zt0),
                       sizeof(cpu->za)};
 
-    cpu->sm = SME_HERE && cpu->has.svls && model_below(2);
-    cpu->za_on = SME_HERE && cpu->has.svls && model_below(2);
+    cpu->sm = cpu->has.svls && model_below(2);
+    cpu->za_on = cpu->has.svls && model_below(2);
     for (u32 i = 0; i < ARRAY_SIZE(from); i++)
         memset(from[i], (int)model_below(256), bytes[i]);
     u32 longest = longest_of(cpu->sm ? cpu->has.svls : cpu->has.vls);
@@ -90,7 +84,7 @@ static void as_firmware_left_it(struct cpu *cpu)
     }
     cpu->fpcr = (u32)model_random() & 0x07c00000;
     cpu->fpsr = (u32)model_random() & 0x0800009f;
-    cpu->fpmr = SME_HERE && cpu->has.fpmr ? model_random() : 0;
+    cpu->fpmr = cpu->has.fpmr ? model_random() : 0;
     cpu->reg[R_ZCR_EL2] = model_below(16);
     cpu->reg[R_SMCR_EL2] = model_below(16);
     cpu->reg[R_ZCR_EL1] = model_below(16);
@@ -119,19 +113,30 @@ static void boot(void)
     }
 }
 
+static int item(char *to, size_t n, const char *word)
+{
+    if (model_below(2))
+        return format_text(to, n, ",%s", word);
+    return format_text(to, n, ",%s:%u", word, 128 * (1 + model_below(16)));
+}
+
 /* A `fp =` list this machine can give: each VM another. */
 static void configure(struct vm *vm)
 {
-    char list[60], why[200];
-    u32 sve = 128 * (1 + model_below(16));
+    char list[80], why[200];
+    size_t n;
 
-    if (features.sve && model_below(4))
-        format_text(list, sizeof(list), "fpsimd,sve:%u", sve);
-    else
-        format_text(list, sizeof(list), "fpsimd");
-    if (!model_below(4))
-        list[0] = 0; /* all there is */
-    REQUIRE(arch_fp_config_parse(list, &vm->arch.fp, why, sizeof(why)), "%s: %s", list, why);
+    do {
+        n = (size_t)format_text(list, sizeof(list), "fpsimd");
+        if (features.sve && model_below(4))
+            n += (size_t)item(list + n, sizeof(list) - n, "sve");
+        if (features.sme && model_below(4))
+            n += (size_t)item(list + n, sizeof(list) - n, model_below(3) ? "sme" : "sme1");
+        if (features.fpmr && model_below(2))
+            format_text(list + n, sizeof(list) - n, ",fpmr");
+        if (!model_below(4))
+            list[0] = 0; /* all there is */
+    } while (!arch_fp_config_parse(list, &vm->arch.fp, why, sizeof(why)));
 }
 
 void world_start(u64 seed, const struct cpu_has *has, bool e2h)
@@ -153,16 +158,26 @@ void world_start(u64 seed, const struct cpu_has *has, bool e2h)
         world_create(i, model_below(4) ? FP_LAZY : FP_EAGER);
 }
 
+/* The lengths up to `longest` bytes. */
+static u32 up_to(u32 all, u32 longest)
+{
+    return longest ? all & ((2u << (longest / 16 - 1)) - 1) : 0;
+}
+
 /* What a VM was given, as a CPU has it. */
 static struct cpu_has given(const struct arch_fp_config *fp)
 {
     struct cpu_has has = world.has;
 
     has.el2 = false;
-    has.vls = fp->units & FP_UNIT_SVE ? has.vls & ((2u << (fp->sve_vl / 16 - 1)) - 1) : 0;
-    has.storage = has.svls && !has.fgt;
-    has.svls = 0;
-    has.fpmr = false;
+    has.vls = fp->units & FP_UNIT_SVE ? up_to(has.vls, fp->sve_vl) : 0;
+    has.svls = fp->units & FP_UNIT_SME ? up_to(has.svls, fp->sme_vl) : 0;
+    has.storage = world.has.svls && !has.svls && !has.fgt;
+    has.ffr = world.has.vls && !has.vls;
+    has.smcr_bits = 15 | (has.fa64 ? (u32)BIT(31) : 0) | (has.sme2 ? (u32)BIT(30) : 0);
+    has.sme2 = fp->zt0;
+    has.fpmr = fp->fpmr;
+    has.smidr &= 0xffff8000u; /* no Affinity: a vCPU is on no PE for good */
     return has;
 }
 
@@ -175,7 +190,7 @@ void world_create(u32 i, u32 policy)
     *g = (struct guest){.ref = &references[i], .el = 1};
     cpu_reset(g->ref, &has);
     g->v = (struct vcpu){.vm = vm, .id = i / WORLD_VMS, .pcpu = &pcpus[0]};
-    fp_init(&g->v, vm->arch.fp.units, (enum fp_policy)policy);
+    fp_init(&g->v, fp_offered(&vm->arch.fp), (enum fp_policy)policy);
     fp_init_context(&g->v.fp.arch, &vm->arch.fp);
 }
 
@@ -210,11 +225,14 @@ static bool is_clean(const struct cpu *cpu)
 static u64 allowed_bytes(const struct guest *g)
 {
     const struct cpu *ref = g->ref;
-    u32 vl = g->v.vm->arch.fp.sve_vl;
+    const struct arch_fp_config *fp = &g->v.vm->arch.fp;
+    u32 vl = ref->sm ? fp->sme_vl : fp->sve_vl;
 
     if (is_clean(ref))
         return 560;
-    return 32 * vl + 17 * (vl / 8) + 8;
+    if (vl < 16)
+        vl = 16;
+    return 32 * vl + 17 * (vl / 8) + 8 + (ref->za_on ? fp->sme_vl * fp->sme_vl + 64 : 0);
 }
 
 void world_leave(u32 cpu)
@@ -314,18 +332,38 @@ static struct exc run_one(struct guest *g, struct insn *insn)
                insn->op);
 }
 
-/*
- * What a VM was denied is Undefined; but what the guest's own EL1 forbids as well (CPACR_EL1,
- * SCTLR_EL1) traps there first, and nobody can have that otherwise: EL1's checks come before EL2's.
- */
-static bool own_trap_first(const struct guest *g, struct exc got, struct exc want)
+static bool is_sve(const struct insn *insn)
 {
-    u64 cpacr = g->ref->reg[R_CPACR_EL1], sctlr = g->ref->reg[R_SCTLR_EL1];
-    u32 need = g->el ? 1 : 3;
-    bool denied = g->ref->has.vls != world.has.vls || g->ref->has.svls != world.has.svls ||
-                  g->ref->has.fpmr != world.has.fpmr || g->ref->has.sme2 != world.has.sme2;
+    return (insn->op >= OP_LDR_Z && insn->op <= OP_RDVL) ||
+           ((insn->op == OP_MRS || insn->op == OP_MSR) && insn->n == R_ZCR_EL1);
+}
 
-    if (!denied || want.el != 1 || want.ec != X_UNDEFINED || got.el != 1)
+static bool is_zt0(const struct insn *insn)
+{
+    return insn->op >= OP_LDR_ZT0 && insn->op <= OP_ZERO_ZT0;
+}
+
+/*
+ * What a VM was denied is Undefined. But the CPU has it, and no EL2 control comes first: what the
+ * guest's own EL1 forbids as well (CPACR_EL1, SCTLR_EL1, SMCR_EL1, ZA off) traps there before. And
+ * without SVE an SVE instruction outside streaming mode traps as one of SME, which only a decoder
+ * could tell from those that are Undefined.
+ */
+static bool denied_otherwise(const struct guest *g, const struct insn *insn, struct exc got,
+                             struct exc want)
+{
+    const struct cpu_has *has = &g->ref->has;
+    u64 cpacr = g->ref->reg[R_CPACR_EL1];
+    u32 need = g->el ? 1 : 3;
+    bool denied = has->vls != world.has.vls || has->svls != world.has.svls ||
+                  has->fpmr != world.has.fpmr || has->sme2 != world.has.sme2;
+
+    if (!denied || want.el != 1 || got.el != 1)
+        return false;
+    if (!has->vls && has->svls && is_sve(insn) &&
+        (!g->ref->sm || (got.ec == X_SME && got.iss == SMTC_STREAMING)))
+        return true;
+    if (want.ec != X_UNDEFINED)
         return false;
     switch (got.ec) {
     case X_FP:
@@ -333,9 +371,9 @@ static bool own_trap_first(const struct guest *g, struct exc got, struct exc wan
     case X_SVE:
         return (cpacr >> ZEN_SHIFT & need) != need;
     case X_SME:
-        return (cpacr >> SMEN_SHIFT & need) != need;
+        return (cpacr >> SMEN_SHIFT & need) != need || is_zt0(insn);
     case X_SYSREG:
-        return g->el == 0 && (sctlr & (BIT(60) | BIT(34))) != (BIT(60) | BIT(34));
+        return g->el == 0;
     default:
         return false;
     }
@@ -346,7 +384,7 @@ static void compare(struct guest *g, const struct insn *hw, const struct insn *r
 {
     u32 who = (u32)(g - world.guests);
 
-    if (own_trap_first(g, got, want))
+    if (denied_otherwise(g, hw, got, want))
         return;
     REQUIRE(got.el == want.el && got.ec == want.ec && got.iss == want.iss,
             "guest %u at EL%u: operation %u of 0x%x: EL%u EC 0x%x ISS 0x%x, bare: EL%u EC 0x%x ISS "
