@@ -12,6 +12,7 @@ struct vm;
 
 struct arch_pcpu {
     u64 xcr0;            /* cached XCR0: always what the register holds (BUGS 7) */
+    u64 xfd;             /* likewise IA32_XFD: 0 unless a live vCPU needs it otherwise */
     u32 pkru;            /* last PKRU written or read back; exact whenever no vCPU is current */
     u32 asid_next;       /* SVM: ASIDs are handed out per vCPU and never shared */
     u32 asid_max;        /* CPUID 8000_000A EBX - 1 */

@@ -35,7 +35,10 @@ struct arch_fp {
     u64 enabled; /* everything it ever enabled: what save and scrub work under (BUGS 35) */
     u64 xcr0;    /* the guest's XCR0: the real one while it runs (FACTS: XGETBV cannot trap) */
     u32 pkru;    /* while not current; while current the register holds it (BUGS 11) */
-    bool pku;    /* PKRU belongs to this guest; without it the register stays 0 */
+    bool armed;  /* TILEDATA is not allocated, and IA32_XFD says so to the CPU (fp_xfd.c) */
+    u64 xfd;     /* the guest's own IA32_XFD and IA32_XFD_ERR */
+    u64 xfd_err;
+    bool pku; /* PKRU belongs to this guest; without it the register stays 0 */
 };
 
 #endif

@@ -29,15 +29,18 @@ ARCH_INLINE u64 arch_cycles(void)
     return tsc_read();
 }
 
+ARCH_INLINE struct vcpu *fp_vcpu(const struct fp_ctx *fp)
+{
+    return (void *)((uintptr_t)fp - offsetof(struct vcpu, fp));
+}
+
 /*
  * The 64-bit form of a save has 64-bit pointers and no selectors, the 32-bit form the other way
  * round (BUGS 36): where the CPU still has selectors, the form follows the code the guest runs.
  */
 ARCH_INLINE bool fp_needs_32bit_form(const struct fp_ctx *fp)
 {
-    const struct vcpu *v = (const void *)((const u8 *)fp - offsetof(struct vcpu, fp));
-
-    return fp_hw.keep_selectors && !vcpu_in_64bit_mode(v);
+    return fp_hw.keep_selectors && !vcpu_in_64bit_mode(fp_vcpu(fp));
 }
 
 /* There is one unit. */
@@ -53,15 +56,16 @@ ARCH_INLINE size_t arch_fp_bytes(const struct fp_ctx *fp, fp_units units)
     return fp->arch.bytes;
 }
 
-/* I5: XRSTOR of an image that no save of ours made would be a #GP, or load what is not enabled. */
+/* I5: XRSTOR of an image that no save of ours made would be a #GP, or load what is not enabled. A
+ * compacted one may still have a place for tiles that were given back. */
 ARCH_INLINE bool fp_image_sound(const struct fp_ctx *fp)
 {
     const struct xsave_image *image = fp->area.base;
-    u64 beyond = ~(u64)fp->arch.allocated;
+    u64 beyond = ~(u64)fp->arch.allocated, never = ~(fp->arch.enabled | XCOMP_COMPACTED);
 
-    return !cpu_has.xsave || ((image->header.xstate_bv & beyond) == 0 &&
-                              (image->header.xcomp_bv & beyond & ~XCOMP_COMPACTED) == 0 &&
-                              (image->header.xcomp_bv != 0) == (fp_xcomp(0) != 0));
+    return !cpu_has.xsave ||
+           ((image->header.xstate_bv & beyond) == 0 && (image->header.xcomp_bv & never) == 0 &&
+            (image->header.xcomp_bv != 0) == (fp_xcomp(0) != 0));
 }
 
 /* What a move of this image brings across: by what it says is in use, not by its size. Never AMX:

@@ -51,6 +51,7 @@ struct arch_vcpu {
     u64 own_cr0;
     u64 own_cr4;
     bool gate_open;
+    u32 open_exceptions; /* exceptions that exit while the gate is open */
 
     bool switch_hook; /* arch_vcpu_switch_out() has something to do */
     bool dr_used;     /* the guest has its own DR0-3: they are switched from its first use on */

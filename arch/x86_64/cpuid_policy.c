@@ -134,11 +134,14 @@ static struct cpuid_regs leaf_d(const struct cpuid_view *view, u32 subleaf, stru
         return (struct cpuid_regs){
             (u32)view->permitted, xstate_bytes(view->layout, view->xcr0, false),
             xstate_bytes(view->layout, view->permitted, false), (u32)(view->permitted >> 32)};
-    if (subleaf == 1)
-        return (struct cpuid_regs){raw.eax & (B(0) | B(2)), 0, 0, 0}; /* XSAVEOPT, XGETBV(1) */
+    if (subleaf == 1) { /* XSAVEOPT XSAVEC XGETBV(1); XSAVES XFD; of IA32_XSS, nothing */
+        raw.eax &= B(0) | B(1) | B(2) | if_set(view->xsaves, B(3)) | if_set(view->xfd, B(4));
+        return (struct cpuid_regs){
+            raw.eax, if_set(raw.eax & B(1), xstate_bytes(view->layout, view->xcr0, true)), 0, 0};
+    }
     if (subleaf < 2 || subleaf > 62 || !(view->permitted & BIT(subleaf)))
         return none;
-    raw.ecx = 0; /* user state, and no compacted format to align in */
+    raw.ecx &= B(1) | if_set(view->xfd, B(2)); /* user state; aligned; with a bit in IA32_XFD */
     raw.edx = 0;
     return raw;
 }

@@ -12,6 +12,8 @@
 struct cpuid_view {
     u64 permitted;              /* XCR0 bits of the VM's fp list; 0 where the CPU has no XSAVE */
     bool avx, avx512, amx, pku; /* permitted, spelt out */
+    bool xfd;                   /* IA32_XFD is offered */
+    bool xsaves;                /* so is XSAVES, and IA32_XSS with no bit that can be set */
     u64 cr4;                    /* the guest's own: OSXSAVE and OSPKE mirror it */
     u64 xcr0;                   /* the guest's own */
     u32 vcpu;                   /* index = x2APIC ID */

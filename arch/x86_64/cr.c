@@ -107,5 +107,6 @@ enum xsetbv_result xsetbv_write(struct vcpu *v, u32 index, u64 value)
     fp->xcr0 = value;
     fp_plan(&v->fp);
     arch_fp_controls(v);
+    fp_xfd_apply(v);
     return XSETBV_DONE;
 }

@@ -2,6 +2,7 @@
 #include "exits.h"
 #include "cr.h"
 #include "exceptions.h"
+#include "fp_hw.h"
 #include "io.h"
 #include "msr.h"
 
@@ -50,10 +51,14 @@ enum vcpu_event exit_stage2(struct vcpu *v, u64 gpa, bool write, bool fetch)
 
 enum vcpu_event exit_gate_closed(struct vcpu *v, u8 vector, enum fp_trap_result result)
 {
+    if (result == FP_TRAP_NOT_OURS && vector == VECTOR_NM)
+        result = fp_xfd_fault(v);
+    if (result == FP_TRAP_RETRY)
+        return VCPU_RESUME;
     if (result == FP_TRAP_NO_MEMORY)
         return exit_stop(v, "no memory for its FP save area: give the VM a shorter fp list, or the "
                             "machine more memory");
-    /* With the gate open neither vector is intercepted: this cannot be ours, so it is his. */
+    /* With the gate open only XFD has a claim on either vector: this is the guest's own. */
     return exit_fault(v, vector, vector == VECTOR_GP);
 }
 

@@ -46,12 +46,12 @@ void fp_plan(struct fp_ctx *ctx)
 {
     struct arch_fp *fp = &ctx->arch;
 
-    fp->allocated = (u32)(fp->enabled & XSTATE_GATED);
+    fp->allocated = (u32)(fp->enabled & XSTATE_GATED & ~(fp->armed ? XCR0_TILEDATA : 0));
     fp->bytes = XSTATE_LEGACY_BYTES;
     if (cpu_has.xsave)
         fp->bytes = xstate_bytes(&xstate_layout, fp->allocated, fp_hw.form >= FP_XSAVEC);
     fp->slow = fp_hw.form != FP_XSAVEOPT || fp_hw.pointers_leak || fp->code32 ||
-               (fp->allocated & ~fp->xcr0) != 0 || (fp->allocated & XCR0_AMX) != 0;
+               (fp->enabled & XSTATE_GATED & ~fp->xcr0) != 0 || (fp->allocated & XCR0_AMX) != 0;
 }
 
 void fp_xcr0_install(struct pcpu *cpu, u64 value)
@@ -64,15 +64,18 @@ void fp_xcr0_install(struct pcpu *cpu, u64 value)
 
 /*
  * XSAVE and XRSTOR see only what XCR0 enables, and the guest may have lowered it with state live
- * (BUGS 35). Returns the value to go back to.
+ * (BUGS 35). All that was enabled, allocated or not: XSETBV takes AMX only whole. Returns the value
+ * to go back to.
  */
 static u64 xcr0_raise(const struct fp_ctx *fp)
 {
     struct pcpu *cpu = arch_this_cpu();
     u64 was = cpu->arch.xcr0;
 
-    if (unlikely(fp->arch.allocated & ~was) && cpu_has.xsave)
-        fp_xcr0_install(cpu, was | fp->arch.allocated);
+    u64 enabled = fp->arch.enabled & XSTATE_GATED;
+
+    if (unlikely(enabled & ~was) && cpu_has.xsave)
+        fp_xcr0_install(cpu, was | enabled);
     return was;
 }
 
@@ -196,31 +199,48 @@ static size_t moved(const struct fp_ctx *fp)
                          : fp->arch.bytes;
 }
 
+/*
+ * IA32_XFD is 0 while TILEDATA moves (BUGS 8, 9), and whenever no gate is open; what the guest runs
+ * under comes last: XCR0, XFD, XSTATE in one direction, back in the other.
+ */
 size_t fp_load_slow(const struct fp_ctx *fp)
 {
+    struct pcpu *cpu = arch_this_cpu();
     u64 was = xcr0_raise(fp);
 
+    DEBUG_CHECK(cpu->arch.xfd == 0);
     fp_hw_load(fp->area.base, fp->arch.allocated, fp->arch.code32);
-    fp_xcr0_install(arch_this_cpu(), was);
+    fp_xcr0_install(cpu, was);
+    fp_xfd_install(cpu, fp_xfd_real(&fp->arch));
     return moved(fp);
 }
 
 size_t fp_save_slow(struct fp_ctx *fp)
 {
+    struct pcpu *cpu = arch_this_cpu();
+
     fp->arch.code32 = fp_needs_32bit_form(fp);
     fp_plan(fp);
     u64 was = xcr0_raise(fp);
+    if (cpu->arch.xfd & fp->arch.allocated)
+        fp_xfd_install(cpu, 0);
     fp_hw_save(fp->area.base, fp->arch.allocated, fp->arch.code32);
-    fp_xcr0_install(arch_this_cpu(), was);
-    return moved(fp);
+    fp_xcr0_install(cpu, was);
+    size_t bytes = moved(fp);
+    if (fp->arch.allocated & XCR0_TILEDATA)
+        fp_xfd_rearm(fp_vcpu(fp));
+    fp_xfd_install(cpu, fp_xfd_real(&fp->arch));
+    return bytes;
 }
 
 void fp_scrub_slow(const struct fp_ctx *fp)
 {
+    struct pcpu *cpu = arch_this_cpu();
     u64 was = xcr0_raise(fp);
 
+    fp_xfd_install(cpu, 0);
     fp_hw_scrub(fp->arch.allocated);
-    fp_xcr0_install(arch_this_cpu(), was);
+    fp_xcr0_install(cpu, was);
 }
 
 /* Until the self-test has tried it, and for those who make no self-test. */
@@ -251,6 +271,8 @@ void fp_hw_init(struct pcpu *cpu)
         wrmsr(MSR_XFD, 0);
         wrmsr(MSR_XFD_ERR, 0);
     }
+    cpu->arch.xfd = 0;
+    fp_hw.xfd = cpu_has.xfd && (xstate_layout.xfd & XCR0_TILEDATA);
     if (cpu_has.pku)
         wrpkru(0);
     cpu->arch.pkru = 0;

@@ -59,5 +59,8 @@ bool arch_fp_controls_current(const struct vcpu *v)
         return false;
     if (cpu_has.xsaves && rdmsr(MSR_XSS) != 0)
         return false;
+    if (fp_hw.xfd && (rdmsr(MSR_XFD) != v->pcpu->arch.xfd || rdmsr(MSR_XFD_ERR) != 0 ||
+                      v->pcpu->arch.xfd != (v->fp.live ? fp_xfd_real(fp) : 0)))
+        return false; /* BUGS 8, 10 */
     return !cpu_has.pku || fp->pku || rdpkru() == 0;
 }

@@ -3,6 +3,7 @@
 #define FERMATA_X86_FP_HW_H
 
 #include "hv/base.h"
+#include "hv/fp.h"
 
 /* How registers go to memory, from the worst to the best. The last two write the compacted format.
  */
@@ -17,11 +18,13 @@ struct fp_hw {
     bool keep_selectors;  /* FCS and FDS still exist: 32-bit code needs the 32-bit form */
     bool tiles_by_hand;   /* XSAVE of AMX is wrong: fp_tiles.c moves it by tile instructions */
     bool tilecfg_swapped; /* XSAVE's image of TILECFG has rows where colsb belongs */
+    bool xsaves_hidden;   /* XSAVES of a guest would be #UD: VMX without the control for it */
+    bool xfd;             /* IA32_XFD faults as it should: tiles are allocated by their first use */
     u64 refused;          /* components that no mover moves right: hidden from every VM */
 };
 extern struct fp_hw fp_hw;
 
-struct fp_ctx;
+struct pcpu;
 struct xsave_image;
 
 /* XRSTOR from this gives INIT; MXCSR is read from the image whatever XSTATE_BV says. */
@@ -48,6 +51,9 @@ size_t fp_load_slow(const struct fp_ctx *fp);
 size_t fp_save_slow(struct fp_ctx *fp);
 void fp_scrub_slow(const struct fp_ctx *fp);
 
+/* Do guests have XSAVES, and IA32_XSS, in which no bit can be set? */
+bool fp_xsaves_offered(void);
+
 /* XCR0 bits this machine can offer to a VM; x87 and SSE without XSAVE. */
 u64 fp_hw_offered(void);
 
@@ -59,7 +65,34 @@ void fp_tiles_load(const struct xsave_image *image, u32 set);
 /* A TILECFG that LDTILECFG takes: anything else would be a #GP of our own. Pure. */
 bool fp_tilecfg_valid(const void *tilecfg);
 
-struct pcpu;
+struct vcpu;
+
+/* ---- fp_xfd.c ---- */
+
+/* Does the VM have IA32_XFD? */
+bool fp_xfd_offered(const struct vcpu *v);
+
+/* The guest's WRMSR to one of the two. False: #GP. */
+bool fp_xfd_write(struct vcpu *v, u32 msr, u64 value);
+
+/* What the register must hold while the vCPU's gate is open. */
+u64 fp_xfd_real(const struct arch_fp *fp);
+
+/* The register with its cache: written only when it changes. */
+void fp_xfd_install(struct pcpu *cpu, u64 value);
+
+/* Register and #NM intercept as they have to be, after `enabled`, `xfd` or `armed` changed. */
+void fp_xfd_apply(struct vcpu *v);
+
+/* The state was saved: if TILEDATA was given back, its memory may go. */
+void fp_xfd_rearm(struct vcpu *v);
+
+/*
+ * #NM behind the open gate. FP_TRAP_RETRY: it was XFD's of ours, and the area has grown.
+ * FP_TRAP_NOT_OURS: inject it, IA32_XFD_ERR is what hardware would have made it. FP_TRAP_NO_MEMORY:
+ * as fp_trap().
+ */
+enum fp_trap_result fp_xfd_fault(struct vcpu *v);
 
 /* Once per CPU, before any vCPU: XCR0, PKRU and every managed register to known values. */
 void fp_hw_init(struct pcpu *cpu);

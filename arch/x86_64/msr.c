@@ -1,9 +1,10 @@
 /*
  * The MSRs a guest can reach by a trap. The rest are its own (svm_maps.c) or do not exist: #GP, as
- * on hardware, which is what keeps XSS, XFD, BNDCFGS, SPEC_CTRL and everything newer out of reach.
+ * on hardware, which is what keeps BNDCFGS, SPEC_CTRL and everything newer out of reach.
  */
 #include "msr.h"
 #include "cpu.h"
+#include "fp_hw.h"
 #include "virt.h"
 #include "hv/console.h"
 
@@ -72,6 +73,15 @@ enum msr_result msr_read(struct vcpu *v, u32 msr, u64 *value)
     case MSR_MTRR_DEF_TYPE:
         *value = MTRR_ENABLED | MEMORY_WB;
         return MSR_DONE;
+    case MSR_XSS:
+        *value = 0;
+        return fp_xsaves_offered() ? MSR_DONE : unknown(v, "read", msr);
+    case MSR_XFD:
+    case MSR_XFD_ERR:
+        if (!fp_xfd_offered(v))
+            return unknown(v, "read", msr);
+        *value = msr == MSR_XFD ? v->fp.arch.xfd : v->fp.arch.xfd_err;
+        return MSR_DONE;
     default:
         return unknown(v, "read", msr);
     }
@@ -117,6 +127,13 @@ enum msr_result msr_write(struct vcpu *v, u32 msr, u64 value)
         return MSR_DONE;
     case MSR_MTRR_DEF_TYPE: /* read-only in effect: the one value it can have */
         return value == (MTRR_ENABLED | MEMORY_WB) ? MSR_DONE : MSR_GP;
+    case MSR_XSS: /* no supervisor component is offered */
+        return fp_xsaves_offered() && !value ? MSR_DONE : unknown(v, "write", msr);
+    case MSR_XFD:
+    case MSR_XFD_ERR:
+        if (!fp_xfd_offered(v))
+            return unknown(v, "write", msr);
+        return fp_xfd_write(v, msr, value) ? MSR_DONE : MSR_GP;
     default:
         return unknown(v, "write", msr);
     }

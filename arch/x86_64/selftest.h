@@ -96,6 +96,6 @@ void selftest_avx512_fill(const u8 *vectors, const u16 *masks);
 void selftest_avx512_dump(u8 *vectors, u16 *masks);
 bool selftest_sttilecfg(void *to);
 bool selftest_ldtilecfg(const void *from);
-bool selftest_tileload(const void *from);
+bool selftest_tilezero(void);
 
 #endif

@@ -172,6 +172,56 @@ static bool mover_works(u8 seed)
     return arch_fp_is_init(arch_this_cpu());
 }
 
+/* TILEZERO with XFD as it is; true: it faulted. */
+static bool tile_faults(void)
+{
+    exceptions_expect((const void *)(uintptr_t)selftest_tilezero);
+    bool faulted = selftest_tilezero();
+    exceptions_expect(NULL);
+    return faulted;
+}
+
+/*
+ * XFD, the real thing: with it armed LDTILECFG works, a tile instruction faults and tells why, and
+ * XSAVE calls the tiles INIT; disarmed, everything works again. NULL: all so.
+ */
+static const char *xfd_trouble(void)
+{
+    fp_move_tilerelease();
+    wrmsr(MSR_XFD, XCR0_TILEDATA);
+    if (rdmsr(MSR_XFD) != XCR0_TILEDATA)
+        return "expected IA32_XFD to keep its bit 18, got 0";
+    fp_move_ldtilecfg(config);
+    if (!tile_faults())
+        return "expected #NM from TILEZERO with IA32_XFD[18] = 1, got none";
+    if (rdmsr(MSR_XFD_ERR) != XCR0_TILEDATA)
+        return "expected IA32_XFD_ERR to name TILEDATA after its #NM, got another value";
+    wrmsr(MSR_XFD_ERR, 0);
+    memset(area, 0, XSTATE_MIN_BYTES);
+    fp_move_xsave64(area, (u32)XCR0_AMX);
+    if (image()->header.xstate_bv & XCR0_TILEDATA)
+        return "expected XSAVE to store TILEDATA as INIT with IA32_XFD[18] = 1, got it in use";
+    wrmsr(MSR_XFD, 0);
+    fill(0x55);
+    return tile_faults() || rdmsr(MSR_XFD_ERR) != 0
+               ? "expected no #NM from TILEZERO with IA32_XFD = 0, got one"
+               : NULL;
+}
+
+static void xfd(void)
+{
+    const char *trouble = xfd_trouble();
+
+    wrmsr(MSR_XFD, 0);
+    wrmsr(MSR_XFD_ERR, 0);
+    fp_hw.xfd = !trouble;
+    if (trouble)
+        selftest_erratum("xfd", "%s; XFD is hidden, tiles are allocated when XCR0 enables them",
+                         trouble);
+    else
+        say_info("selftest: XFD faults as it should: tiles are allocated when first used");
+}
+
 static const char *amx_trouble(void)
 {
     make_config();
@@ -210,6 +260,8 @@ void selftest_amx(struct pcpu *cpu)
         got = pages + 2 * XSTATE_MAX_BYTES;
         fp_xcr0_install(cpu, was | (fp_hw_offered() & XSTATE_GATED));
         trouble = amx_trouble();
+        if (!trouble && fp_hw.xfd)
+            xfd();
         if (!trouble)
             fp_move_tilerelease();
         fp_xcr0_install(cpu, was);
@@ -217,6 +269,7 @@ void selftest_amx(struct pcpu *cpu)
     }
     if (trouble) {
         fp_hw.refused |= XCR0_AMX;
+        fp_hw.xfd = false;
         selftest_erratum("amx", "%s; AMX is hidden from guests", trouble);
     } else {
         say_info("selftest: tiles move by %s",

@@ -108,8 +108,7 @@ selftest_avx512_dump:
     close_ts
     ret
 
-/* bool selftest_sttilecfg(void *to), selftest_ldtilecfg(const void *from), selftest_tileload(const
- * void *from): the first instruction may fault (exceptions_expect). */
+/* bool selftest_sttilecfg(void *to), selftest_ldtilecfg(const void *from), selftest_tilezero(void): the first instruction may fault (exceptions_expect). */
     .globl  selftest_sttilecfg
 selftest_sttilecfg:
     sttilecfg (%rdi)
@@ -122,9 +121,9 @@ selftest_ldtilecfg:
     xor     %eax, %eax
     ret
 
-    .globl  selftest_tileload
-selftest_tileload:
-    tileloadd (%rdi,%rax), %tmm0
+    .globl  selftest_tilezero
+selftest_tilezero:
+    tilezero %tmm0
     xor     %eax, %eax
     ret
 

@@ -81,6 +81,7 @@ static bool vcpu_init(struct vcpu *v)
     v->arch.vmcb_pa = (u64)(uintptr_t)c;
     v->arch.asid = take_asid(v->pcpu);
     set_intercepts(c);
+    v->arch.open_exceptions = EXCEPTIONS_ALWAYS;
     c->iopm_pa = svm_iopm_pa;
     c->msrpm_pa = svm_msrpm_pa;
     c->asid = v->arch.asid;
@@ -164,7 +165,7 @@ static void gate(struct vcpu *v, fp_units open)
         c->cr0 = a->own_cr0;
         c->cr4 = a->own_cr4;
         c->intercept_cr = SVM_CR_ALWAYS;
-        c->intercept_exceptions = EXCEPTIONS_ALWAYS;
+        c->intercept_exceptions = a->open_exceptions;
         a->gate_open = true;
     } else if (!open && a->gate_open) {
         a->own_cr0 = c->cr0;
@@ -178,6 +179,17 @@ static void gate(struct vcpu *v, fp_units open)
         return;
     }
     c->clean &= ~(u32)(CLEAN_CRX | CLEAN_INTERCEPTS);
+}
+
+static void trap_nm(struct vcpu *v, bool trap)
+{
+    struct vmcb *c = v->arch.vmcb;
+
+    v->arch.open_exceptions = (u32)(EXCEPTIONS_ALWAYS | (trap ? BIT(VECTOR_NM) : 0));
+    if (!v->arch.gate_open)
+        return;
+    c->intercept_exceptions = v->arch.open_exceptions;
+    c->clean &= ~(u32)CLEAN_INTERCEPTS;
 }
 
 /* Not from our own flag: from what VMRUN will load. */
@@ -305,5 +317,6 @@ const struct virt_ops svm_ops = {
     .inject = inject,
     .flush_tlb = flush_tlb,
     .gate = gate,
+    .trap_nm = trap_nm,
     .gate_open = gate_open,
 };

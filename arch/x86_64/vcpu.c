@@ -25,6 +25,8 @@ static struct cpuid_view view_of(const struct vcpu *v)
         .xcr0 = v->fp.arch.xcr0,
         .vcpu = v->id,
         .vcpus = vm->nvcpus,
+        .xfd = fp_xfd_offered(v),
+        .xsaves = fp_xsaves_offered(),
         .layout = &xstate_layout,
     };
 }
@@ -80,6 +82,7 @@ static void reset_fp(struct vcpu *v)
         .xcr0 = XCR0_X87,
         /* SSE needs no XCR0 bit of the guest's: CR4.OSFXSR is enough to use it. */
         .enabled = XCR0_X87 | XCR0_SSE,
+        .armed = fp_hw.xfd && (perm & XCR0_TILEDATA),
         .pku = (perm & XCR0_PKRU) != 0,
     };
     fp_plan(&v->fp);

@@ -59,6 +59,7 @@ struct virt_ops {
     void (*flush_tlb)(struct vcpu *v);
 
     void (*gate)(struct vcpu *v, fp_units open); /* 0: closed */
+    void (*trap_nm)(struct vcpu *v, bool trap);  /* does #NM exit while the gate is open? */
     bool (*gate_open)(const struct vcpu *v);     /* as the hardware will see it */
 };
 

@@ -74,6 +74,7 @@ static void cpu_init(struct pcpu *cpu)
     if (failed)
         panic("VMXON failed although the capability MSRs allow it (VMCS revision 0x%x)",
               vmx_controls.revision);
+    fp_hw.xsaves_hidden = !(vmx_controls.secondary & SECONDARY_XSAVES);
     cpu->arch.asid_next = 1; /* VPIDs here */
     cpu->arch.asid_max = 0xffff;
     for (unsigned i = 0; i < SYSCALL_MSRS; i++)
@@ -111,6 +112,8 @@ static void set_controls(const struct vcpu *v)
     vmwrite(CR3_TARGET_COUNT, 0);
     vmwrite(MSR_BITMAP, vmx_msr_bitmap_pa);
     vmwrite(VMCS_LINK_POINTER, ~0ull);
+    if (c->secondary & SECONDARY_XSAVES)
+        vmwrite(XSS_EXITING_BITMAP, 0); /* IA32_XSS is 0 */
     if (c->secondary & SECONDARY_VPID)
         vmwrite(VPID, v->arch.asid);
     vmwrite(EPT_POINTER, ept_pointer(v->vm));
@@ -141,6 +144,7 @@ static bool vcpu_init(struct vcpu *v)
     v->arch.vmx.vmcs_pa = (u64)(uintptr_t)page;
     v->arch.vmx.dr6 = DR6_RESET;
     v->arch.switch_hook = true;
+    vmx_trap_nm(v, false);
     v->arch.asid = cpu->asid_next < cpu->asid_max ? cpu->asid_next++ : cpu->asid_max;
     vmclear(v->arch.vmx.vmcs_pa);
     vmx_select(v);
@@ -419,5 +423,6 @@ const struct virt_ops vmx_ops = {
     .inject = inject,
     .flush_tlb = flush_tlb,
     .gate = vmx_gate,
+    .trap_nm = vmx_trap_nm,
     .gate_open = vmx_gate_open,
 };

@@ -12,6 +12,7 @@ enum vmcs_field {
     GUEST_ES = 0x0800, /* selectors of ES, CS, SS, DS, FS, GS, LDTR, TR follow by 2 */
     HOST_ES = 0x0c00,  /* ES, CS, SS, DS, FS, GS, TR */
     MSR_BITMAP = 0x2004,
+    XSS_EXITING_BITMAP = 0x202c,
     TSC_OFFSET = 0x2010,
     EPT_POINTER = 0x201a,
     GUEST_PHYSICAL_ADDRESS = 0x2400,
@@ -149,6 +150,7 @@ enum vmx_reason {
 
 #define SECONDARY_EPT_UNRESTRICTED (BIT(1) | BIT(7))
 #define SECONDARY_VPID             BIT(5)
+#define SECONDARY_XSAVES           BIT(20)
 #define SECONDARY_INVPCID          BIT(12)
 #define PRIMARY_MOV_DR_EXITING     BIT(23)
 #define PIN_TIMER_BIT              6  /* activate VMX-preemption timer */
@@ -259,6 +261,7 @@ enum vcpu_event vmx_exit_cr(struct vcpu *v);
  */
 void vmx_gate(struct vcpu *v, fp_units open);
 bool vmx_gate_open(const struct vcpu *v);
+void vmx_trap_nm(struct vcpu *v, bool trap);
 void vmx_gate_reset(struct vcpu *v, u64 cr0);
 u64 vmx_cr0(const struct vcpu *v);
 u64 vmx_cr4(const struct vcpu *v);

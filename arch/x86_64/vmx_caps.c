@@ -45,6 +45,7 @@ static const struct control wanted[] = {
     {VMX_SECONDARY, 6, "WBINVD exiting", "a guest's WBINVD writes back everyone's caches"},
     {VMX_SECONDARY, 7, "unrestricted guest", NULL},
     {VMX_SECONDARY, 12, "enable INVPCID", "INVPCID is hidden"},
+    {VMX_SECONDARY, 20, "enable XSAVES/XRSTORS", "XSAVES is hidden"},
     {VMX_EXIT, 2, "save debug controls", NULL},
     {VMX_EXIT, 9, "host address-space size", NULL},
     {VMX_EXIT, 18, "save IA32_PAT", NULL},

@@ -94,7 +94,16 @@ void vmx_gate(struct vcpu *v, fp_units open)
     vmwrite(CR4_MASK, cr4_mask);
     vmwrite(VMCS_GUEST_CR0, cr0);
     vmwrite(VMCS_GUEST_CR4, cr4);
-    vmwrite(EXCEPTION_BITMAP, open ? EXCEPTIONS_ALWAYS : EXCEPTIONS_ALWAYS | EXCEPTIONS_GATE);
+    vmwrite(EXCEPTION_BITMAP, open ? v->arch.open_exceptions : EXCEPTIONS_ALWAYS | EXCEPTIONS_GATE);
+}
+
+void vmx_trap_nm(struct vcpu *v, bool trap)
+{
+    v->arch.open_exceptions = EXCEPTIONS_ALWAYS | (trap ? (u32)BIT(VECTOR_NM) : 0);
+    if (!v->arch.gate_open)
+        return;
+    vmx_select(v);
+    vmwrite(EXCEPTION_BITMAP, v->arch.open_exceptions);
 }
 
 /* Not from our own flag: from what the entry will load. */

@@ -3,7 +3,7 @@
  * there is, nothing may come through that has state nobody switches.
  *
  * links: arch/x86_64/cpuid_policy.c arch/x86_64/cr.c arch/x86_64/xstate_layout.c
- * links: arch/x86_64/fp_components.c
+ * links: arch/x86_64/fp_components.c arch/x86_64/fp_xfd.c
  * links: tests/host/fake/support.c
  * machine: x86_64
  */
@@ -27,6 +27,7 @@ static unsigned cpl;
 static u32 flushes, controls, grows;
 static bool grow_fails;
 struct fp_hw fp_hw;
+struct cpu_features cpu_has;
 
 static u64 get_reg(const struct vcpu *v, enum guest_reg reg)
 {
@@ -154,7 +155,15 @@ static const struct {
     {7, 0, 'd', BIT(22) | BIT(24) | BIT(25), "AMX"},
     {7, 1, 'a', BIT(5) | BIT(17) | BIT(21) | BIT(26), "AVX512_BF16, FRED, AMX_FP16, LAM"},
     {7, 2, 'd', ~0u, "everything of 7.2"},
-    {0xd, 1, 'a', BIT(1) | BIT(3) | BIT(4), "XSAVEC, XSAVES, XFD"},
+    {0xd, 1, 'a', BIT(3) | BIT(4), "XSAVES, XFD"},
+    {0xd, 1, 'c', ~0u, "supervisor state"},
+    {0xd, 1, 'd', ~0u, "supervisor state"},
+    {0xd, 9, 'c', BIT(0) | BIT(2), "supervisor state, XFD"},
+    {0x1d, 0, 'a', ~0u, "tile palettes"},
+    {0x1d, 1, 'a', ~0u, "tile palettes"},
+    {0x1e, 0, 'b', ~0u, "TMUL"},
+    {0xd, 19, 'a', ~0u, "APX"},
+    {7, 1, 'd', BIT(19) | BIT(21) | BIT(18), "AVX10, APX, CET_SSS"},
     {0xd, 3, 'a', ~0u, "MPX bounds"},
     {0xd, 5, 'a', ~0u, "AVX-512 opmask"},
     {0xd, 11, 'a', ~0u, "CET state"},
@@ -205,6 +214,21 @@ static void components(void **state)
     assert_int_equal(cpuid_policy(&pku, 7, 0, every).ecx & BIT(3), BIT(3));
     assert_int_equal(cpuid_policy(&sse, 7, 1, every).eax & (BIT(4) | BIT(23)), 0);
     assert_int_equal(cpuid_policy(&sse, 0x80000001, 0, every).ecx & (BIT(11) | BIT(16)), 0);
+    struct cpuid_view avx512 = view_of(0xe7), amx = view_of(0x60003);
+    const u32 of_7b = 0xdc230000u & ~BIT(18) & ~BIT(19), of_amx = BIT(22) | BIT(24) | BIT(25);
+    assert_int_equal(cpuid_policy(&avx512, 7, 0, every).ebx & 0xdc230000, of_7b);
+    assert_int_equal(cpuid_policy(&avx, 7, 0, every).ebx & 0xdc230000, 0);
+    assert_int_equal(cpuid_policy(&avx512, 7, 0, every).edx & of_amx, 0);
+    assert_int_equal(cpuid_policy(&amx, 7, 0, every).edx & of_amx, of_amx);
+    assert_int_equal(cpuid_policy(&amx, 7, 0, every).ebx & 0xdc230000, 0);
+    assert_int_equal(cpuid_policy(&amx, 0, 0, every).eax, 0x1e);
+    assert_int_equal(cpuid_policy(&avx512, 0, 0, every).eax, 0xd);
+    assert_true(cpuid_in_range(&amx, 0x1e, 0x20, 0));
+    assert_false(cpuid_in_range(&avx512, 0x1d, 0x20, 0));
+    assert_int_equal(cpuid_policy(&amx, 0x1d, 0, every).eax, 1); /* palette 1 is all there is */
+    assert_int_equal(cpuid_policy(&amx, 0x1d, 1, every).ebx, ~0u);
+    assert_int_equal(cpuid_policy(&amx, 0x1d, 2, every).ebx, 0);
+    assert_int_equal(cpuid_policy(&amx, 0x1e, 1, every).eax, 0x1ff);
     assert_int_equal(cpuid_policy(&none, 0xd, 0, every).eax, 0);
     assert_int_equal(cpuid_policy(&none, 0xd, 1, every).eax, 0);
 }
@@ -244,8 +268,22 @@ static void leaf_d(void **state)
     struct cpuid_regs r = cpuid_policy(&view, 0xd, 2, raw);
     assert_int_equal(r.eax, 256);
     assert_int_equal(r.ebx, 576);
-    assert_int_equal(r.ecx | r.edx, 0);
-    assert_int_equal(cpuid_policy(&view, 0xd, 1, every).eax, BIT(0) | BIT(2));
+    assert_int_equal(r.ecx, BIT(1)); /* 64-byte alignment is the machine's; never a supervisor's */
+    assert_int_equal(r.edx, 0);
+    assert_int_equal(cpuid_policy(&view, 0xd, 1, every).eax, BIT(0) | BIT(1) | BIT(2));
+    assert_int_equal(cpuid_policy(&view, 0xd, 1, (struct cpuid_regs){0}).ebx, 0); /* no XSAVEC */
+    view = view_of(0x602e7);
+    view.xfd = view.xsaves = true;
+    view.xcr0 = 0x602e7;
+    r = cpuid_policy(&view, 0xd, 1, every);
+    assert_int_equal(r.eax, 0x1f);
+    assert_int_equal(r.ebx, 10688 + 8 + 56); /* compacted, with PKRU, and TILECFG aligned */
+    assert_int_equal(r.ecx | r.edx, 0);      /* of IA32_XSS, nothing */
+    assert_int_equal(cpuid_policy(&view, 0xd, 0, every).ebx, 11008);
+    assert_int_equal(cpuid_policy(&view, 0xd, 18, every).ecx, BIT(1) | BIT(2));
+    view.xfd = false;
+    assert_int_equal(cpuid_policy(&view, 0xd, 18, every).ecx, BIT(1));
+    view = view_of(0x207);
     for (u32 subleaf = 10; subleaf < 70; subleaf++)
         assert_int_equal(cpuid_policy(&view, 0xd, subleaf, every).eax, 0);
 }

@@ -3,8 +3,8 @@
  * the tests run on would show by their values (AMD before Zen leaks x87 pointers, CPUs with FCS).
  *
  * links: arch/x86_64/fp.c arch/x86_64/fp_debug.c arch/x86_64/xstate_layout.c
- * links: arch/x86_64/fp_components.c arch/x86_64/fp_tiles.c tests/host/fake/support.c
- * machine: x86_64
+ * links: arch/x86_64/fp_components.c arch/x86_64/fp_tiles.c arch/x86_64/fp_xfd.c
+ * tests/host/fake/support.c machine: x86_64
  */
 #include "fake/support.h"
 #include "cpu.h"
@@ -15,6 +15,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -30,6 +31,18 @@ struct pcpu *arch_this_cpu(void)
 
 void cpu_detect(void)
 {
+}
+
+void panic(const char *fmt, ...)
+{
+    fail_msg("%s", fmt);
+    abort();
+}
+
+bool fp_grow(struct vcpu *grown)
+{
+    (void)grown;
+    return true;
 }
 
 static struct {

@@ -4,7 +4,7 @@
  * and no vector register in the compiled code, so what the registers hold is what was put there.
  *
  * links: hv/fp.c hv/fp_area.c hv/format.c hv/string.c arch/x86_64/fp.c arch/x86_64/fp_moves.S
- * links: arch/x86_64/fp_debug.c arch/x86_64/fp_tiles.c
+ * links: arch/x86_64/fp_debug.c arch/x86_64/fp_tiles.c arch/x86_64/fp_xfd.c
  * links: arch/x86_64/xstate_layout.c arch/x86_64/fp_components.c arch/x86_64/cr.c
  * links: tests/host/x86_64/user.S tests/host/x86_64/user_fault.c
  * links: tests/host/x86_64/user_machine.c

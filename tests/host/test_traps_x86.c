@@ -3,12 +3,13 @@
  * it can write, and nothing but the answers hardware gives.
  *
  * links: arch/x86_64/msr.c arch/x86_64/vapic.c arch/x86_64/io.c hv/uart16550.c hv/format.c
- * links: tests/host/fake/support.c
+ * links: tests/host/fake/support.c arch/x86_64/fp_xfd.c
  * machine: x86_64
  */
 #include "fake/support.h"
 #include "io.h"
 #include "msr.h"
+#include "fp_hw.h"
 #include "vcpu.h"
 #include "virt.h"
 #include "x86.h"
@@ -20,6 +21,20 @@
 #include <cmocka.h>
 
 #define VCPUS 4u
+
+struct cpu_features cpu_has;
+struct fp_hw fp_hw;
+
+void fp_plan(struct fp_ctx *fp)
+{
+    (void)fp;
+}
+
+bool fp_grow(struct vcpu *v)
+{
+    (void)v;
+    return true;
+}
 
 static struct vm vm;
 static struct vcpu vcpus[VCPUS];
