@@ -3,6 +3,7 @@
  * says it is: everything here selects the vCPU's own first.
  */
 #include "vmx.h"
+#include "exits.h"
 #include "npt.h"
 #include "selftest.h"
 #include "vcpu.h"
@@ -362,25 +363,41 @@ void vmx_debug_exception(struct vcpu *v, u64 qualification)
     vmwrite(VMCS_GUEST_DR7, vmread(VMCS_GUEST_DR7) & ~BIT(13)); /* GD */
 }
 
-void vmx_skip(struct vcpu *v)
+/* The instruction was about another vCPU, whose VMCS is selected now. */
+static COLD void skip_from_other(struct vcpu *v)
 {
-    u64 rip = vmread(VMCS_GUEST_RIP) + vmread(EXIT_INSTRUCTION_LENGTH);
-    u64 blocked = vmread(GUEST_INTERRUPTIBILITY), rflags = vmread(VMCS_GUEST_RFLAGS);
+    vmx_select(v);
+    vmx_skip(v);
+}
 
-    if (unlikely(rip >> 32) && !code64(v))
-        rip = (u32)rip;
-    vmwrite(VMCS_GUEST_RIP, rip);
-    if (unlikely(blocked & INTERRUPTIBILITY_INSTR)) {
+static COLD void skip_rare(struct vcpu *v, u64 rip, u64 blocked, u64 rflags)
+{
+    vmwrite(VMCS_GUEST_RIP, code64(v) ? rip : (u32)rip);
+    if (blocked & INTERRUPTIBILITY_INSTR) {
         vmwrite(GUEST_INTERRUPTIBILITY, blocked & ~(u64)INTERRUPTIBILITY_INSTR);
         vmwrite(PENDING_DEBUG, 0); /* BS of a MOV SS before: it is due now */
     }
-    if (likely(!(rflags & (RFLAGS_TF | RFLAGS_RF))))
-        return;
     vmwrite(VMCS_GUEST_RFLAGS, rflags & ~(u64)RFLAGS_RF); /* holds for one instruction */
     if (rflags & RFLAGS_TF) {
         vmx_debug_exception(v, DR6_BS);
         inject(v, VECTOR_DB, false, 0);
     }
+}
+
+void vmx_skip(struct vcpu *v)
+{
+    if (unlikely(v->pcpu->arch.vmcs_pa != v->arch.vmx.vmcs_pa)) {
+        skip_from_other(v);
+        return;
+    }
+    u64 rip = vmread(VMCS_GUEST_RIP) + vmread(EXIT_INSTRUCTION_LENGTH);
+    u64 blocked = vmread(GUEST_INTERRUPTIBILITY), rflags = vmread(VMCS_GUEST_RFLAGS);
+
+    if (unlikely((rip >> 32) | (blocked & INTERRUPTIBILITY_INSTR) |
+                 (rflags & (RFLAGS_TF | RFLAGS_RF))))
+        skip_rare(v, rip, blocked, rflags);
+    else
+        vmwrite(VMCS_GUEST_RIP, rip);
 }
 
 static enum vcpu_event run(struct vcpu *v)

@@ -242,8 +242,8 @@ extern const u8 vmx_exit_entry[]; /* HOST_RIP */
 /* One entry into the selected VMCS, for the self-test. False: it did not enter. */
 bool vmx_enter(struct arch_vcpu *a);
 
-/* The same for every vCPU (vmx_setup.c): one MSR bitmap, made once (false: no memory); and the
- * host's fields of the selected VMCS. */
+/* The same for every vCPU: one MSR bitmap, made once (vmx_maps.c; false: no memory); and the
+ * host's fields of the selected VMCS (vmx_setup.c). */
 bool vmx_msr_bitmap_init(void);
 extern u64 vmx_msr_bitmap_pa;
 void vmx_host_state_init(void);

@@ -36,7 +36,7 @@
 
 /* What happened: the crash's sentence, the console's text, vm_end()'s status, calls of the rest. */
 extern char crash[512], console[64];
-extern u64 ended, pages_held;
+extern u64 ended, pages_held, pages_kept;
 extern bool has_ended;
 extern u32 fp_traps, starts, offs;
 extern enum fp_trap_result fp_answer;
