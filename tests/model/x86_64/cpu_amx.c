@@ -70,6 +70,12 @@ static bool usable(const struct x86_cpu *cpu, unsigned t)
     return cpu->s.tilecfg.palette && t < X86_TILES && cpu->s.tilecfg.rows[t];
 }
 
+/* Rows that end within an element can be configured, but what moves elements refuses them. */
+static bool has_elements(const struct x86_cpu *cpu, unsigned t)
+{
+    return usable(cpu, t) && cpu->s.tilecfg.colsb[t] % 4 == 0;
+}
+
 int x86_tilezero(struct x86_cpu *cpu, unsigned t)
 {
     int vector = x86_check_amx(cpu, true);
@@ -93,7 +99,7 @@ int x86_tileloadd(struct x86_cpu *cpu, unsigned t, const u8 *from, u64 stride)
 
     if (vector)
         return vector;
-    if (!usable(cpu, t) || c->start_row >= c->rows[t])
+    if (!has_elements(cpu, t) || c->start_row >= c->rows[t])
         return X86_UD;
     for (u32 row = 0; row < ROWS; row++) {
         u8 *to = cpu->s.tile[t] + COLSB * row;
@@ -115,7 +121,7 @@ int x86_tilestored(struct x86_cpu *cpu, unsigned t, u8 *to, u64 stride)
 
     if (vector)
         return vector;
-    if (!usable(cpu, t) || c->start_row >= c->rows[t])
+    if (!has_elements(cpu, t) || c->start_row >= c->rows[t])
         return X86_UD;
     for (u32 row = c->start_row; row < c->rows[t]; row++)
         memcpy(to + stride * row, cpu->s.tile[t] + COLSB * row, c->colsb[t]);
@@ -138,8 +144,6 @@ static bool shapes_fit(const struct x86_tilecfg *c, unsigned to, unsigned left, 
 {
     if (to == left || to == right || left == right)
         return false;
-    if (c->colsb[to] % 4 || c->colsb[left] % 4 || c->colsb[right] % 4)
-        return false;
     return c->colsb[to] == c->colsb[right] && c->rows[to] == c->rows[left] &&
            c->colsb[left] / 4 == c->rows[right];
 }
@@ -153,7 +157,7 @@ int x86_tdp(struct x86_cpu *cpu, enum x86_dot kind, unsigned to, unsigned left, 
 
     if (vector)
         return vector;
-    if (!usable(cpu, to) || !usable(cpu, left) || !usable(cpu, right) ||
+    if (!has_elements(cpu, to) || !has_elements(cpu, left) || !has_elements(cpu, right) ||
         !shapes_fit(c, to, left, right))
         return X86_UD;
     for (u32 m = 0; m < c->rows[to]; m++) {

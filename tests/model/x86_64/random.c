@@ -138,7 +138,7 @@ void random_component(struct x86_cpu *cpu, unsigned n)
     case 17:
         do
             random_tilecfg(&s->tilecfg);
-        while (!x86_tilecfg_valid(&s->tilecfg));
+        while (!x86_tilecfg_valid(&s->tilecfg) || !s->tilecfg.palette);
         break;
     case 18:
         random_bytes(s->tile, sizeof(s->tile));
