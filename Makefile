@@ -100,7 +100,10 @@ GUEST_x86_64 := $(B)/guest.elf
 GUEST_arm64 := $(B)/guest.Image
 GUEST := $(GUEST_$(ARCH))
 BARE_x86_64 := $(B)/bare.efi
-BARE := $(if $(filter coverage,$(BUILD)),,$(BARE_$(ARCH)))
+# break.efi spoils the firmware's tables before it starts the image (tests/emu/break.c).
+BREAK_OBJ := $(call obj,tests/emu/break.c $(addprefix boot/,pe_header.S $(ARCH)/start.S firmware.c leave.c memory_map.c reloc.c \
+    volume.c) $(addprefix hv/,acpi.c format.c string.c))
+BARE := $(if $(filter coverage,$(BUILD)),,$(BARE_$(ARCH)) $(B)/break.efi)
 # Built into the image packed, and without its debug information, which is larger than it is.
 BLOB := $(B)/guest.packed
 
@@ -178,7 +181,9 @@ $(B)/tests/emu/%.c.o: tests/emu/%.c $(B)/flags
 	$(Q)$(CC) $(BOOT_CFLAGS) -MMD -MP -c $< -o $@
 $(B)/bare.elf: $(BARE_OBJ) $(LDS)
 	$(Q)$(LINK) -o $@ $(BARE_OBJ)
-$(B)/bare.efi: $(B)/bare.elf
+$(B)/break.elf: $(BREAK_OBJ) $(LDS)
+	$(Q)$(LINK) -o $@ $(BREAK_OBJ)
+$(B)/bare.efi $(B)/break.efi: %.efi: %.elf
 	$(Q)$(OBJCOPY) -O binary $< $@
 
 -include $(wildcard $(B)/*/*.d $(B)/*/*/*.d)

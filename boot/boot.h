@@ -11,7 +11,8 @@
 /* Laid out by boot/<arch>/efi.lds. */
 extern const char __image_start[], __image_end[];
 
-/* The built-in guest (builtin_guest.S), packed (unpack.h); config.h has the configuration that runs it. */
+/* The built-in guest (builtin_guest.S), packed (unpack.h); config.h has the configuration that runs
+ * it. */
 extern const u8 builtin_guest[], builtin_guest_end[];
 
 /* ---- start.S, reloc.c ---- */
@@ -74,8 +75,16 @@ void guests_load(const struct volume *volume, struct boot_config *config);
 
 /* ---- machine.c ---- */
 
-/* Fills rsdp, fdt and uart. False: no memory for the copy of the device tree. */
-bool machine_describe(struct boot_info *info);
+#define BOOT_FDT_MAX MiB(2)
+
+/* Fills rsdp, fdt and the consoles; info->config and ->regions are there already. What is wrong
+ * with the firmware's tables is a line; an error has been said. */
+EFI_STATUS machine_describe(struct boot_info *info);
+
+/* ---- console.c ---- */
+
+/* Fills uart, mirror and screen, as the config wants them. The only error: both are one port. */
+EFI_STATUS console_find(struct boot_info *info);
 
 /* ---- leave.c ---- */
 

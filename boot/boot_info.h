@@ -38,17 +38,51 @@ enum boot_uart_kind {
     BOOT_UART_16550_IO,   /* base is an I/O port */
     BOOT_UART_16550_MMIO, /* registers stride bytes apart, access_bytes wide */
     BOOT_UART_PL011,      /* PL011 and SBSA generic UART: base of the register page */
+    BOOT_UART_SCREEN,     /* no UART: text on boot_info.screen */
 };
 
 struct boot_uart {
     u32 kind;         /* enum boot_uart_kind */
-    u32 stride;       /* bytes from register to register: 1 or 4 */
-    u32 access_bytes; /* 1 or 4 */
+    u32 stride;       /* bytes from register to register: 1, 2 or 4 */
+    u32 access_bytes; /* 1, 2 or 4 */
     u32 from;         /* enum boot_uart_source */
     u64 base;
 };
 
-enum boot_uart_source { BOOT_UART_FROM_PLATFORM, BOOT_UART_FROM_SPCR, BOOT_UART_FROM_DEVICE_TREE };
+enum boot_uart_source {
+    BOOT_UART_FROM_PLATFORM,
+    BOOT_UART_FROM_SPCR,
+    BOOT_UART_FROM_DEVICE_TREE,
+    BOOT_UART_FROM_DBG2,
+    BOOT_UART_FROM_PCI,
+    BOOT_UART_FROM_FIRMWARE, /* its framebuffer */
+    BOOT_UART_FROM_CONFIG,
+};
+
+/* The firmware's framebuffer: 32 bits a pixel. Filled only where it is a console. */
+struct boot_screen {
+    u64 base; /* 0: there is none */
+    u64 bytes;
+    u32 width, height; /* pixels */
+    u32 stride;        /* pixels from line to line */
+    u32 reserved;
+};
+
+/* What `console =` in fermata.conf says; each value of a list of at most two. */
+enum boot_console_kind {
+    BOOT_CONSOLE_NONE, /* the list ends */
+    BOOT_CONSOLE_AUTO, /* SPCR, device tree, DBG2, the usual UART, a PCI card, the screen */
+    BOOT_CONSOLE_SCREEN,
+    BOOT_CONSOLE_PCI,
+    BOOT_CONSOLE_OFF,
+    BOOT_CONSOLE_UART, /* the one given */
+};
+
+struct boot_console {
+    u32 kind; /* enum boot_console_kind */
+    u32 line; /* of fermata.conf, for messages */
+    struct boot_uart uart;
+};
 
 enum boot_policy { BOOT_POLICY_LAZY, BOOT_POLICY_EAGER };
 
@@ -79,16 +113,19 @@ struct boot_config {
     u64 quantum_us; /* time slice of a vCPU, microseconds */
     u32 trace;      /* events of each CPU's ring to print at the end; 0: none */
     u32 zero;
+    struct boot_console consoles[2];
     struct boot_vm vms[BOOT_MAX_VMS];
 };
 
 struct boot_info {
     u64 image_base; /* where fermata.elf's address 0 runs: the load bias gdb needs */
     u64 image_bytes;
-    u64 rsdp;         /* ACPI RSDP, 0: none */
-    u64 fdt;          /* flattened device tree, 0: none */
-    u64 system_table; /* EFI_SYSTEM_TABLE, for ResetSystem at the very end; 0: none */
-    struct boot_uart uart;
+    u64 rsdp;                /* ACPI RSDP, 0: none */
+    u64 fdt;                 /* flattened device tree, 0: none */
+    u64 system_table;        /* EFI_SYSTEM_TABLE, for ResetSystem at the very end; 0: none */
+    struct boot_uart uart;   /* the console */
+    struct boot_uart mirror; /* a second one that shows the same; BOOT_UART_NONE: none */
+    struct boot_screen screen;
     u32 nregions;
     u32 reserved;
     struct boot_region

@@ -6,7 +6,7 @@
 #include "hv/trace.h"
 
 #define VM_KEYS      "kernel, memory, vcpus, cpus, fp, policy, cmdline, limit"
-#define FERMATA_KEYS "quantum, log, trace"
+#define FERMATA_KEYS "quantum, log, trace, console"
 
 enum section { SECTION_NONE, SECTION_FERMATA, SECTION_VM };
 
@@ -107,6 +107,17 @@ static bool key_trace(struct parser *p, const char *value)
     return true;
 }
 
+static bool key_console(struct parser *p, const char *value)
+{
+    const char *problem;
+
+    if (!config_console(value, p->config->consoles, &problem))
+        return fail(p, "console '%.80s' %s", value, problem);
+    for (u32 i = 0; i < ARRAY_SIZE(p->config->consoles); i++)
+        p->config->consoles[i].line = p->line;
+    return true;
+}
+
 static bool key_kernel(struct parser *p, const char *value)
 {
     if (!*value)
@@ -192,6 +203,7 @@ static const struct key {
     {SECTION_FERMATA, "quantum", key_quantum},
     {SECTION_FERMATA, "log", key_log},
     {SECTION_FERMATA, "trace", key_trace},
+    {SECTION_FERMATA, "console", key_console},
     {SECTION_VM, "kernel", key_kernel},
     {SECTION_VM, "memory", key_memory},
     {SECTION_VM, "vcpus", key_vcpus},

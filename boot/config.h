@@ -41,6 +41,9 @@ bool config_time_us(const char *value, u64 *us, const char **problem);
 /* Decimal, min to max. */
 bool config_number(const char *value, u64 min, u64 max, u64 *number);
 
+/* config_console.c: "auto", "com1,screen", "16550:0xfe215040/4": one console, and a mirror. */
+bool config_console(const char *value, struct boot_console consoles[2], const char **problem);
+
 /* "0", "0-1", "0,2-3": bit n for CPU n, n below 64. */
 bool config_cpus(const char *value, u64 *mask, const char **problem);
 

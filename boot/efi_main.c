@@ -100,9 +100,9 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
     info.image_base = (u64)__image_start;
     info.image_bytes = (u64)(__image_end - __image_start);
     info.system_table = (u64)system;
-    if (!machine_describe(&info))
-        return boot_fail(EFI_OUT_OF_RESOURCES,
-                         "no memory for a copy of the device tree; give the machine more");
+    status = machine_describe(&info);
+    if (EFI_ERROR(status))
+        return status;
     status = leave_firmware(image, &info);
     if (EFI_ERROR(status))
         return status;

@@ -1,10 +1,7 @@
-/* What the firmware knows about the machine: ACPI, device tree, console. */
+/* What the firmware knows about the machine: ACPI, device tree; console.c has the rest. */
 #include "boot/boot.h"
-#include "arch/arch.h"
 #include "hv/acpi.h"
 #include "hv/fdt.h"
-
-#define FDT_MAX MiB(2)
 
 /* UEFI 2.10, 4.6.1 */
 static const EFI_GUID acpi_20_guid = ACPI_20_TABLE_GUID;
@@ -14,13 +11,17 @@ static const EFI_GUID fdt_guid = {
 
 /*
  * The firmware may keep its device tree in memory that is free after ExitBootServices, so we keep a
- * copy. A blob that is not a device tree is as good as none.
+ * copy. A blob that is not a device tree is as good as none; of one that ends too early, what there
+ * is can be read.
  */
 static bool copy_fdt(struct boot_info *info)
 {
     const void *blob = boot_configuration_table(&fdt_guid);
-    u32 bytes = blob ? fdt_bytes(blob, FDT_MAX) : 0;
+    u32 bytes = blob ? fdt_bytes(blob, BOOT_FDT_MAX) : 0, at;
+    const char *fault = blob ? fdt_fault(blob, BOOT_FDT_MAX, &at) : NULL;
 
+    if (fault)
+        boot_say("the firmware's device tree %s (at 0x%x): going on with what there is", fault, at);
     if (!bytes)
         return true;
     void *copy = boot_alloc(bytes);
@@ -31,35 +32,18 @@ static bool copy_fdt(struct boot_info *info)
     return true;
 }
 
-static void find_console(struct boot_info *info)
-{
-    struct fdt fdt;
-
-    if (acpi_console(info, &info->uart)) {
-        info->uart.from = BOOT_UART_FROM_SPCR;
-        return;
-    }
-    if (info->fdt && fdt_open(&fdt, (const void *)info->fdt, FDT_MAX) &&
-        fdt_console(&fdt, &info->uart)) {
-        info->uart.from = BOOT_UART_FROM_DEVICE_TREE;
-        return;
-    }
-    arch_usual_uart(&info->uart);
-    info->uart.from = BOOT_UART_FROM_PLATFORM;
-    if (info->uart.kind == BOOT_UART_NONE)
-        boot_say("no UART that Fermata can drive: after this line nothing more is shown; enable a "
-                 "serial console (SPCR) in the firmware");
-}
-
-bool machine_describe(struct boot_info *info)
+EFI_STATUS machine_describe(struct boot_info *info)
 {
     const void *rsdp = boot_configuration_table(&acpi_20_guid);
+    char why[BOOT_TEXT];
 
     if (!rsdp)
         rsdp = boot_configuration_table(&acpi_10_guid);
     info->rsdp = (u64)rsdp;
+    if (acpi_fault(info, why, sizeof(why)))
+        boot_say("%s", why);
     if (!copy_fdt(info))
-        return false;
-    find_console(info);
-    return true;
+        return boot_fail(EFI_OUT_OF_RESOURCES,
+                         "no memory for a copy of the device tree; give the machine more");
+    return console_find(info);
 }

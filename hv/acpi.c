@@ -1,6 +1,7 @@
 /* Finds and reads ACPI tables. Everything is copied out byte by byte: nothing is aligned there. */
 #include "hv/acpi.h"
 #include "boot/boot_info.h"
+#include "hv/console.h"
 
 /* System description table header (ACPI 6.5, 5.2.6). */
 #define HEADER_BYTES 36u
@@ -14,16 +15,9 @@
 #define RSDP_RSDT_AT     16u
 #define RSDP_XSDT_AT     24u
 
-/* Generic Address Structure (5.2.3.2), within the SPCR at 40. */
-#define SPCR_TYPE_AT  36u
-#define SPCR_GAS_AT   40u
-#define SPCR_BYTES    52u
-#define GAS_MEMORY    0u
-#define GAS_IO        1u
-#define GAS_BYTES_4   3u /* access size: 1 byte, 2 word, 3 dword */
 #define MADT_FIRST_AT 44u
 
-static u64 get(const u8 *at, u32 bytes)
+u64 acpi_number(const u8 *at, u32 bytes)
 {
     u64 value = 0;
 
@@ -56,48 +50,90 @@ static bool sums_to_zero(const u8 *at, u64 bytes)
     return sum == 0;
 }
 
-/* The table at an address, whole and with a right checksum. */
-static bool table_at(const struct boot_info *info, u64 address, struct acpi_table *table)
+/* What is wrong with the table at an address; NULL: it is whole and its checksum is right. */
+static const char *table_at(const struct boot_info *info, u64 address, struct acpi_table *table)
 {
     const u8 *at = memory(info, address, HEADER_BYTES);
 
     if (at == NULL)
-        return false;
-    const u32 bytes = (u32)get(at + LENGTH_AT, 4);
-    if (bytes < HEADER_BYTES || bytes > TABLE_MAX || memory(info, address, bytes) == NULL ||
-        !sums_to_zero(at, bytes))
-        return false;
+        return "is not in any memory of the firmware's map";
+    const u32 bytes = (u32)acpi_number(at + LENGTH_AT, 4);
+    if (bytes < HEADER_BYTES || bytes > TABLE_MAX || memory(info, address, bytes) == NULL)
+        return "has an impossible length";
+    if (!sums_to_zero(at, bytes))
+        return "has a wrong checksum";
     *table = (struct acpi_table){.at = at, .bytes = bytes};
-    return true;
+    return NULL;
+}
+
+/* A root table (XSDT, RSDT); what is wrong with it, or NULL. */
+static const char *root_at(const struct boot_info *info, u64 address, const char *signature,
+                           struct acpi_table *root)
+{
+    const char *problem = table_at(info, address, root);
+
+    if (problem == NULL && memcmp(root->at, signature, 4) != 0)
+        problem = "is another table";
+    return problem;
+}
+
+/* A fault of the tables: the first is kept, all are counted. */
+struct faults {
+    u32 n;
+    u64 address;
+    const char *problem;
+    char name[5];
+};
+
+static void note(struct faults *f, const char *name, u64 address, const char *problem)
+{
+    if (problem == NULL || f->n++ != 0)
+        return;
+    f->address = address;
+    f->problem = problem;
+    for (u32 i = 0; i < 4; i++)
+        f->name[i] = (char)(name[i] >= ' ' && name[i] <= '~' ? name[i] : '?');
 }
 
 /* The XSDT if there is a good one, else the RSDT; *entry is the bytes of each of its addresses. */
-static bool root_table(const struct boot_info *info, struct acpi_table *root, u32 *entry)
+static bool root_table(const struct boot_info *info, struct acpi_table *root, u32 *entry,
+                       struct faults *f)
 {
     const u8 *rsdp = memory(info, info->rsdp, RSDP_V1_BYTES);
 
-    if (rsdp == NULL || memcmp(rsdp, "RSD PTR ", 8) != 0 || !sums_to_zero(rsdp, RSDP_V1_BYTES))
+    if (rsdp == NULL || memcmp(rsdp, "RSD PTR ", 8) != 0 || !sums_to_zero(rsdp, RSDP_V1_BYTES)) {
+        note(f, "RSDP", info->rsdp,
+             rsdp == NULL ? "is not in any memory of the firmware's map"
+                          : "has a wrong signature or checksum");
         return false;
-    if (rsdp[RSDP_REVISION_AT] >= 2 && memory(info, info->rsdp, RSDP_V2_BYTES) != NULL &&
-        sums_to_zero(rsdp, RSDP_V2_BYTES) && table_at(info, get(rsdp + RSDP_XSDT_AT, 8), root) &&
-        memcmp(root->at, "XSDT", 4) == 0) {
-        *entry = 8;
-        return true;
     }
+    if (rsdp[RSDP_REVISION_AT] >= 2 && memory(info, info->rsdp, RSDP_V2_BYTES) != NULL) {
+        const u64 at = acpi_number(rsdp + RSDP_XSDT_AT, 8);
+        const char *problem = sums_to_zero(rsdp, RSDP_V2_BYTES) ? root_at(info, at, "XSDT", root)
+                                                                : "is named by a bad RSDP";
+        note(f, "XSDT", at, problem);
+        *entry = 8;
+        if (problem == NULL)
+            return true;
+    }
+    const u64 at = acpi_number(rsdp + RSDP_RSDT_AT, 4);
+    const char *problem = root_at(info, at, "RSDT", root);
+    note(f, "RSDT", at, problem);
     *entry = 4;
-    return table_at(info, get(rsdp + RSDP_RSDT_AT, 4), root) && memcmp(root->at, "RSDT", 4) == 0;
+    return problem == NULL;
 }
 
 bool acpi_find(const struct boot_info *info, const char signature[4], struct acpi_table *table)
 {
+    struct faults ignored = {.n = 0};
     struct acpi_table root;
     struct acpi_table found;
     u32 entry;
 
-    if (!root_table(info, &root, &entry))
+    if (!root_table(info, &root, &entry, &ignored))
         return false;
     for (u32 at = HEADER_BYTES; at + entry <= root.bytes; at += entry) {
-        if (table_at(info, get(root.at + at, entry), &found) &&
+        if (table_at(info, acpi_number(root.at + at, entry), &found) == NULL &&
             memcmp(found.at, signature, 4) == 0) {
             *table = found;
             return true;
@@ -106,47 +142,27 @@ bool acpi_find(const struct boot_info *info, const char signature[4], struct acp
     return false;
 }
 
-/* ---- SPCR ---- */
-
-/* Interface types (Microsoft, Debug Port Table 2, table 3): those that are 16550s and PL011s. */
-static u32 spcr_kind(u32 type, u32 space)
+bool acpi_fault(const struct boot_info *info, char *why, size_t n)
 {
-    switch (type) {
-    case 0x00: /* 16550 */
-    case 0x01: /* 16450 with the 16550's FIFO interface */
-    case 0x12: /* 16550 by its generic address */
-        return space == GAS_IO       ? BOOT_UART_16550_IO
-               : space == GAS_MEMORY ? BOOT_UART_16550_MMIO
-                                     : BOOT_UART_NONE;
-    case 0x03: /* PL011 */
-    case 0x0d: /* SBSA generic UART, 32-bit accesses only */
-    case 0x0e: /* SBSA generic UART */
-        return space == GAS_MEMORY ? BOOT_UART_PL011 : BOOT_UART_NONE;
-    default:
-        return BOOT_UART_NONE;
+    struct faults f = {.n = 0};
+    struct acpi_table root;
+    struct acpi_table found;
+    u32 entry;
+
+    if (info->rsdp == 0)
+        return false;
+    if (root_table(info, &root, &entry, &f)) {
+        for (u32 at = HEADER_BYTES; at + entry <= root.bytes; at += entry) {
+            const u64 address = acpi_number(root.at + at, entry);
+            const u8 *name = memory(info, address, 4);
+            note(&f, name != NULL ? (const char *)name : "????", address,
+                 table_at(info, address, &found));
+        }
     }
-}
-
-bool acpi_console(const struct boot_info *info, struct boot_uart *uart)
-{
-    struct acpi_table spcr;
-
-    if (!acpi_find(info, "SPCR", &spcr) || spcr.bytes < SPCR_BYTES)
-        return false;
-    const u8 *gas = spcr.at + SPCR_GAS_AT;
-    const u32 kind = spcr_kind(spcr.at[SPCR_TYPE_AT], gas[0]);
-    const u64 base = get(gas + 4, 8);
-    if (kind == BOOT_UART_NONE || base == 0 || (kind == BOOT_UART_16550_IO && base > 0xfff8))
-        return false;
-    /* Register bit width 32 means 4 bytes from register to register; access size says how wide. */
-    *uart = (struct boot_uart){
-        .kind = kind,
-        .stride = kind == BOOT_UART_16550_MMIO && gas[1] == 32 ? 4 : 1,
-        .access_bytes = kind == BOOT_UART_16550_MMIO && gas[3] == GAS_BYTES_4 ? 4 : 1,
-        .from = BOOT_UART_FROM_SPCR,
-        .base = base,
-    };
-    return true;
+    if (f.n != 0)
+        format_text(why, n, "ACPI: %s at 0x%lx %s%s: ignored", f.name, f.address, f.problem,
+                    f.n > 1 ? ", and there are more such tables" : "");
+    return f.n != 0;
 }
 
 /* ---- MADT ---- */
@@ -165,12 +181,12 @@ static void madt_gicc(struct acpi_madt *madt, const u8 *at, u32 bytes)
 {
     if (bytes < 76)
         return;
-    madt->cpus += (u32)get(at + 12, 4) & 1;
+    madt->cpus += (u32)acpi_number(at + 12, 4) & 1;
     if (madt->gicc == 0)
-        madt->gicc = get(at + 32, 8);
+        madt->gicc = acpi_number(at + 32, 8);
     /* A redistributor of its own, where no GICR structure describes them all. */
     if (madt->gicr == 0)
-        madt->gicr = get(at + 60, 8);
+        madt->gicr = acpi_number(at + 60, 8);
 }
 
 static void madt_entry(struct acpi_madt *madt, const u8 *at, u32 bytes)
@@ -178,15 +194,15 @@ static void madt_entry(struct acpi_madt *madt, const u8 *at, u32 bytes)
     switch (at[0]) {
     case MADT_LOCAL_APIC:
         if (bytes >= 8)
-            madt->cpus += (u32)get(at + 4, 4) & 1;
+            madt->cpus += (u32)acpi_number(at + 4, 4) & 1;
         break;
     case MADT_LOCAL_APIC_ADDRESS:
         if (bytes >= 12)
-            madt->local_apic = get(at + 4, 8);
+            madt->local_apic = acpi_number(at + 4, 8);
         break;
     case MADT_LOCAL_X2APIC:
         if (bytes >= 16) {
-            madt->cpus += (u32)get(at + 8, 4) & 1;
+            madt->cpus += (u32)acpi_number(at + 8, 4) & 1;
             madt->x2apic = true;
         }
         break;
@@ -195,14 +211,14 @@ static void madt_entry(struct acpi_madt *madt, const u8 *at, u32 bytes)
         break;
     case MADT_GICD:
         if (bytes >= 24) {
-            madt->gicd = get(at + 8, 8);
+            madt->gicd = acpi_number(at + 8, 8);
             madt->gic_version = at[20];
         }
         break;
     case MADT_GICR:
         if (bytes >= 16 && madt->gicr_bytes == 0) {
-            madt->gicr = get(at + 4, 8);
-            madt->gicr_bytes = get(at + 12, 4);
+            madt->gicr = acpi_number(at + 4, 8);
+            madt->gicr_bytes = acpi_number(at + 12, 4);
         }
         break;
     default:
@@ -217,7 +233,7 @@ bool acpi_madt(const struct boot_info *info, struct acpi_madt *madt)
     *madt = (struct acpi_madt){0};
     if (!acpi_find(info, "APIC", &table) || table.bytes < MADT_FIRST_AT)
         return false;
-    madt->local_apic = get(table.at + 36, 4);
+    madt->local_apic = acpi_number(table.at + 36, 4);
     for (u32 at = MADT_FIRST_AT; at + 2 <= table.bytes;) {
         const u32 bytes = table.at[at + 1];
         if (bytes < 2 || bytes > table.bytes - at)

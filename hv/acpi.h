@@ -22,11 +22,23 @@ struct acpi_table {
  */
 bool acpi_find(const struct boot_info *info, const char signature[4], struct acpi_table *table);
 
+/* Is a table wrong that is to be ignored therefore? `why` (n bytes) has a sentence about the first.
+ */
+bool acpi_fault(const struct boot_info *info, char *why, size_t n);
+
+/* A little-endian number of a table, at any alignment. */
+u64 acpi_number(const u8 *at, u32 bytes);
+
+/* ---- acpi_console.c ---- */
+
 /*
  * The console named by the SPCR (Microsoft, Serial Port Console Redirection Table), as a UART
  * Fermata can drive. False: no SPCR, or a kind of UART it does not know.
  */
 bool acpi_console(const struct boot_info *info, struct boot_uart *uart);
+
+/* The first serial debug port of the DBG2 (Microsoft, Debug Port Table 2), likewise. */
+bool acpi_debug_port(const struct boot_info *info, struct boot_uart *uart);
 
 /* What the MADT (ACPI 6.5, 5.2.12) says about interrupt controllers; 0 or false where it says
  * nothing. */

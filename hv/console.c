@@ -1,101 +1,46 @@
 /*
- * The hypervisor's console: one UART, polled, whole lines.
- *
- * The firmware has set speed and format; they are left alone. Waiting for the transmitter is
- * bounded: a UART that is not there, or is stuck, costs a moment once, and then its characters are
- * dropped without waiting until it answers again. It never hangs the boot.
+ * The hypervisor's console: whole lines, on one UART or the screen, or on two of them at once.
  */
 #include "hv/console.h"
-#include "arch/arch.h"
 #include "boot/boot_info.h"
-
-/* 16550 (NS PC16550D, table II) and PL011 (Arm DDI 0183, 3.2) registers used here. */
-#define UART_THR      0
-#define UART_IER      1
-#define UART_LSR      5
-#define UART_LSR_THRE 0x20u
-#define PL011_DR      0x00
-#define PL011_FR      0x18
-#define PL011_FR_TXFF 0x20u
-#define PL011_IMSC    0x38
-
-/* A character at 9600 baud takes 1 ms; a poll of a device register at least 50 ns. */
-#define POLLS 200000u
+#include "hv/screen.h"
+#include "hv/uart.h"
 
 #define LINE_BYTES 512
 
-static struct boot_uart uart;
+static struct uart outputs[2]; /* the console, and its mirror if there is one */
 static enum log_level loudest;
-static bool silent; /* it did not answer last time */
 
-static volatile void *mmio(u32 reg)
+static void put(struct uart *u, char c)
 {
-    return (volatile void *)(uintptr_t)(uart.base + reg);
-}
-
-static u32 uart_read(u32 reg)
-{
-    if (uart.kind == BOOT_UART_16550_IO)
-        return arch_port_read8((u16)(uart.base + reg));
-    if (uart.kind == BOOT_UART_PL011)
-        return *(volatile u32 *)mmio(reg);
-    if (uart.access_bytes == 4)
-        return *(volatile u32 *)mmio(reg * uart.stride);
-    return *(volatile u8 *)mmio(reg * uart.stride);
-}
-
-static void uart_write(u32 reg, u32 value)
-{
-    if (uart.kind == BOOT_UART_16550_IO)
-        arch_port_write8((u16)(uart.base + reg), (u8)value);
-    else if (uart.kind == BOOT_UART_PL011)
-        *(volatile u32 *)mmio(reg) = value;
-    else if (uart.access_bytes == 4)
-        *(volatile u32 *)mmio(reg * uart.stride) = value;
+    if (u->at.kind == BOOT_UART_SCREEN)
+        screen_put(c);
     else
-        *(volatile u8 *)mmio(reg * uart.stride) = (u8)value;
+        uart_put(u, c);
 }
 
-static bool transmitter_ready(void)
+void console_init(const struct boot_uart *uart, enum log_level level)
 {
-    if (uart.kind == BOOT_UART_PL011)
-        return (uart_read(PL011_FR) & PL011_FR_TXFF) == 0;
-    return (uart_read(UART_LSR) & UART_LSR_THRE) != 0;
-}
+    static const struct boot_uart none;
 
-static void put(char c)
-{
-    u32 polls = silent ? 1 : POLLS;
-
-    while (polls != 0 && !transmitter_ready())
-        polls--;
-    silent = polls == 0;
-    if (!silent)
-        uart_write(uart.kind == BOOT_UART_PL011 ? PL011_DR : UART_THR, (u8)c);
-}
-
-void console_init(const struct boot_uart *boot_uart, enum log_level level)
-{
-    uart = *boot_uart;
     loudest = level;
-    silent = false;
-    if (uart.stride == 0)
-        uart.stride = 1;
-    /* Polled: the device must not raise interrupts that nobody takes. */
-    if (uart.kind == BOOT_UART_PL011)
-        uart_write(PL011_IMSC, 0);
-    else if (uart.kind != BOOT_UART_NONE)
-        uart_write(UART_IER, 0);
+    uart_init(&outputs[0], uart);
+    uart_init(&outputs[1], &none);
+}
+
+void console_mirror(const struct boot_uart *uart)
+{
+    uart_init(&outputs[1], uart);
 }
 
 void console_write(const char *text, size_t n)
 {
-    if (uart.kind == BOOT_UART_NONE)
-        return;
     for (size_t i = 0; i < n; i++) {
-        if (text[i] == '\n')
-            put('\r');
-        put(text[i]);
+        for (size_t o = 0; o < ARRAY_SIZE(outputs); o++) {
+            if (text[i] == '\n')
+                put(&outputs[o], '\r');
+            put(&outputs[o], text[i]);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 /*
- * The hypervisor's console: whole lines, levels, one UART. Before console_init() output goes
- * nowhere. Formats: the usual %d %i %u %x %X %p %s %c %% with h hh l ll z, width, precision, 0 and
+ * The hypervisor's console: whole lines, levels, one UART or the screen, and a mirror. Before
+ * console_init() output goes nowhere. Formats: the usual %d %i %u %x %X %p %s %c %% with h hh l ll
+ * z, width, precision, 0 and
  * -.
  */
 #ifndef FERMATA_CONSOLE_H
@@ -13,7 +14,11 @@ struct boot_uart;
 
 enum log_level { LOG_ERROR, LOG_INFO, LOG_DEBUG };
 
+/* For BOOT_UART_SCREEN, screen_init() comes before. */
 void console_init(const struct boot_uart *uart, enum log_level level);
+
+/* From now on everything is printed there too. */
+void console_mirror(const struct boot_uart *uart);
 
 /* Prints "fermata: " and the text and a newline, if `level` is enabled. */
 void say(enum log_level level, const char *fmt, ...) PRINTF_LIKE(2, 3);

@@ -327,49 +327,114 @@ bool fdt_reg(const struct fdt *fdt, fdt_node node, u32 index, u64 *base, u64 *by
     }
 }
 
+/* ---- Is it whole? ---- */
+
+const char *fdt_fault(const void *blob, u64 max, u32 *at)
+{
+    struct fdt fdt;
+    struct cursor c = {0};
+    u32 depth = 0;
+
+    *at = 0;
+    if (fdt_bytes(blob, max) == 0)
+        return "is no device tree, or longer than it can be";
+    if (!fdt_open(&fdt, blob, max))
+        return "has a header that cannot be true";
+    while (step(&fdt, &c)) {
+        *at = c.at;
+        if (c.token == FDT_BEGIN_NODE)
+            depth++;
+        else if (depth == 0)
+            break;
+        else if (c.token == FDT_END_NODE)
+            depth--;
+    }
+    *at = c.here;
+    return depth == 0 && c.token == FDT_END ? NULL : "ends in the middle";
+}
+
 /* ---- The console ---- */
 
-static u32 uart_kind(const struct fdt *fdt, fdt_node node)
+/* UARTs, and how wide their registers are where the tree does not say. */
+static const struct {
+    const char *compatible;
+    u32 kind, width;
+} uarts[] = {
+    {"arm,pl011", BOOT_UART_PL011, 1},
+    {"arm,sbsa-uart", BOOT_UART_PL011, 1},
+    {"ns16550a", BOOT_UART_16550_MMIO, 1},
+    {"ns16550", BOOT_UART_16550_MMIO, 1},
+    {"snps,dw-apb-uart", BOOT_UART_16550_MMIO, 1},
+    {"brcm,bcm2835-aux-uart", BOOT_UART_16550_MMIO, 4},
+};
+
+static bool uart_of(const struct fdt *fdt, fdt_node node, struct boot_uart *uart)
 {
     const struct fdt_prop p = fdt_prop(fdt, node, "compatible");
+    u64 base, bytes;
+    u32 i = 0;
 
-    if (lists(p, "arm,pl011") || lists(p, "arm,sbsa-uart"))
-        return BOOT_UART_PL011;
-    if (lists(p, "ns16550a") || lists(p, "ns16550") || lists(p, "snps,dw-apb-uart"))
-        return BOOT_UART_16550_MMIO;
-    return BOOT_UART_NONE;
+    while (i < ARRAY_SIZE(uarts) && !lists(p, uarts[i].compatible))
+        i++;
+    if (i == ARRAY_SIZE(uarts) || !fdt_reg(fdt, node, 0, &base, &bytes) || base >= BIT(47))
+        return false;
+    const u32 shift = fdt_u32(fdt, node, "reg-shift", 0, uarts[i].width == 4 ? 2 : 0);
+    const u32 told = fdt_u32(fdt, node, "reg-io-width", 0, uarts[i].width);
+    const bool mmio16550 = uarts[i].kind == BOOT_UART_16550_MMIO;
+    *uart = (struct boot_uart){
+        .kind = uarts[i].kind,
+        .stride = mmio16550 && shift <= 2 ? 1u << shift : 1,
+        .access_bytes = mmio16550 && (told == 2 || told == 4) ? told : 1,
+        .from = BOOT_UART_FROM_DEVICE_TREE,
+        .base = base,
+    };
+    if (uart->stride < uart->access_bytes)
+        uart->stride = uart->access_bytes;
+    return true;
+}
+
+/* The first UART that is not switched off: where a tree names no console, or ends before it does.
+ */
+static bool first_uart(const struct fdt *fdt, struct boot_uart *uart)
+{
+    for (u32 i = 0; i < ARRAY_SIZE(uarts); i++) {
+        fdt_node node = FDT_NONE;
+        while ((node = fdt_compatible(fdt, node, uarts[i].compatible)) != FDT_NONE) {
+            const char *status = fdt_string(fdt, node, "status");
+            if ((status == NULL || strncmp(status, "ok", 2) == 0) && uart_of(fdt, node, uart))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* The path that /chosen or, failing that, the first serial alias names; *n is its length. */
+static const char *stdout_path(const struct fdt *fdt, size_t *n)
+{
+    const fdt_node aliases = fdt_path(fdt, "/aliases");
+    const char *path = fdt_string(fdt, fdt_path(fdt, "/chosen"), "stdout-path");
+
+    /* "path:options", or an alias in the path's place. */
+    for (*n = 0; path != NULL && path[*n] != 0 && path[*n] != ':';)
+        (*n)++;
+    if (*n != 0 && path[0] == '/')
+        return path;
+    char alias[32] = "serial0";
+    if (*n != 0) {
+        memset(alias, 0, sizeof(alias));
+        memcpy(alias, path, *n < sizeof(alias) ? *n : sizeof(alias) - 1);
+    }
+    path = fdt_string(fdt, aliases, alias);
+    *n = path != NULL ? strlen(path) : 0;
+    return path;
 }
 
 bool fdt_console(const struct fdt *fdt, struct boot_uart *uart)
 {
-    u64 base, bytes;
-    const char *path = fdt_string(fdt, fdt_path(fdt, "/chosen"), "stdout-path");
-    size_t n = 0;
+    size_t n;
+    const char *path = stdout_path(fdt, &n);
 
-    /* "path:options", or an alias in the path's place. */
-    while (path != NULL && path[n] != 0 && path[n] != ':')
-        n++;
-    if (n == 0)
-        return false;
-    if (path[0] != '/') {
-        char alias[32] = "";
-        memcpy(alias, path, n < sizeof(alias) ? n : sizeof(alias) - 1);
-        path = fdt_string(fdt, fdt_path(fdt, "/aliases"), alias);
-        if (path == NULL)
-            return false;
-        n = strlen(path);
-    }
-    const fdt_node node = find_path(fdt, path, n);
-    const u32 kind = uart_kind(fdt, node);
-    if (kind == BOOT_UART_NONE || !fdt_reg(fdt, node, 0, &base, &bytes))
-        return false;
-    const bool mmio16550 = kind == BOOT_UART_16550_MMIO;
-    *uart = (struct boot_uart){
-        .kind = kind,
-        .stride = mmio16550 && fdt_u32(fdt, node, "reg-shift", 0, 0) == 2 ? 4 : 1,
-        .access_bytes = mmio16550 && fdt_u32(fdt, node, "reg-io-width", 0, 1) == 4 ? 4 : 1,
-        .from = BOOT_UART_FROM_DEVICE_TREE,
-        .base = base,
-    };
-    return true;
+    if (path == NULL || n == 0)
+        return first_uart(fdt, uart);
+    return uart_of(fdt, find_path(fdt, path, n), uart);
 }

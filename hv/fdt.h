@@ -34,6 +34,10 @@ bool fdt_open(struct fdt *fdt, const void *blob, u64 max);
 /* Bytes of the blob by its header (so that it can be copied or reserved); 0: not a device tree. */
 u32 fdt_bytes(const void *blob, u64 max);
 
+/* What is wrong with a whole blob, *at being how far into its structure it makes sense; NULL:
+ * nothing. What comes before the fault can be read all the same. */
+const char *fdt_fault(const void *blob, u64 max, u32 *at);
+
 /* By full path ("/chosen", "/soc/serial@9000000"; the unit address may be left out), or FDT_NONE.
  */
 fdt_node fdt_path(const struct fdt *fdt, const char *path);
@@ -58,7 +62,8 @@ u32 fdt_u32(const struct fdt *fdt, fdt_node node, const char *name, u32 index, u
  */
 bool fdt_reg(const struct fdt *fdt, fdt_node node, u32 index, u64 *base, u64 *bytes);
 
-/* The UART that /chosen stdout-path names. False: none, or one Fermata cannot drive. */
+/* The UART that /chosen stdout-path names; where it names none the alias serial0, else the first
+ * that is not disabled. False: none, or one Fermata cannot drive. */
 bool fdt_console(const struct fdt *fdt, struct boot_uart *uart);
 
 /* ---- Writer ---- */

@@ -5,6 +5,7 @@
 #include "hv/panic.h"
 #include "hv/report.h"
 #include "hv/sched.h"
+#include "hv/screen.h"
 #include "hv/trace.h"
 #include "arch/arch.h"
 #include "boot/boot_info.h"
@@ -43,7 +44,9 @@ void hv_main(const struct boot_info *info)
 
     entered = arch_ticks();
     boot = info;
+    screen_init(&info->screen);
     console_init(&info->uart, (enum log_level)info->config.log);
+    console_mirror(&info->mirror);
     panic_image(info->image_base, info->image_bytes);
     say_banner();
     cpu->id = 0;

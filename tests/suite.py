@@ -13,7 +13,7 @@ ARCHS = ("x86_64", "arm64")
 HOST_KINDS = ("host", "model")
 STANZA_KEYS = {"arch", "conf", "make", "cpu", "mem", "smp", "machine", "args", "icount", "qemu", "firmware", "build",
                "timeout", "verdict", "expect", "forbid", "plans", "bugs", "long", "why", "bare",
-               "as-bare", "media", "sign", "bochs", "rom"}
+               "as-bare", "media", "sign", "serial", "break", "bochs", "rom"}
 LISTS = {"make", "expect", "forbid"}
 MUTANT_KEYS = {"file", "test", "expect", "why", "bugs", "long", "copies"}
 

@@ -26,6 +26,15 @@ CPU = {"x86_64": "max", "arm64": "max,pauth-impdef=on"}
 HOST_ARCH = {"x86_64": "x86_64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
 
 
+# Which UART the console is. Where it is none QEMU's output says nothing.
+SERIAL = {
+    "usual": ["-serial", "chardev:console"],
+    "com2": ["-serial", "null", "-serial", "chardev:console"],
+    "com2-only": ["-serial", "none", "-device", "isa-serial,iobase=0x2f8,irq=3,chardev=console"],
+    "pci": ["-serial", "none", "-device", "pci-serial,chardev=console"],
+    "none": ["-serial", "none"],
+}
+
 # isa-debug-exit ends QEMU with (value << 1) | 1; the hypervisor writes 0x10 for pass, 0x11 for fail.
 EXIT_PASS = {"x86_64": 33, "arm64": 0}
 
@@ -201,6 +210,7 @@ class Machine:
         self.accel, self.icount, self.extra = None, False, []
         self.qemu, self.firmware = None, None  # "10": QEMU of that major version; see media.py for the others
         self.media, self.enrol = "volume", None
+        self.serial = "usual"  # or com2, pci, none: what the console is on
         self.disk = None  # a disk image that is there, instead of one made of image, conf and files
         self.kernel, self.append = None, ""  # boot this kernel directly, without firmware and Fermata
         # Bochs alone: which one (bochs.BUILDS), and a ROM to start in instead of firmware and Fermata.
@@ -248,7 +258,7 @@ class Machine:
             "-machine", self.machine or MACHINE[self.arch], "-accel", self.accel, "-cpu", self.cpu_model(),
             "-m", self.mem, "-smp", str(self.smp), "-nodefaults", "-display", "none", "-no-reboot",
         ] + self.boot_arguments(work) + [
-            "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
+            "-chardev", "stdio,id=console,signal=off", *SERIAL[self.serial],
             "-qmp", "unix:%s,server=on,wait=off" % os.path.join(work, "qmp")]
         if self.arch == "x86_64":
             command += ["-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-global", "ICH9-LPC.disable_s3=1"]

@@ -11,6 +11,7 @@
 #include "boot/boot_info.h"
 #include "exceptions.h"
 #include "hv/pages.h"
+#include "hv/uart.h"
 #include "sysreg.h"
 
 /* Bounds of the image's parts, page aligned (boot/arm64/efi.lds). */
@@ -134,6 +135,12 @@ static void map_part(const char *from, const char *to, enum mmu_kind kind)
     mmu_map((u64)from, (u64)(to - from), kind);
 }
 
+static void map_device(u64 base, u64 bytes)
+{
+    if (bytes)
+        mmu_map(base, bytes, MMU_DEVICE);
+}
+
 void mmu_build(const struct boot_info *info)
 {
     root = new_table();
@@ -150,8 +157,9 @@ void mmu_build(const struct boot_info *info)
     for (u64 guard = 0, n = 0; (guard = stack_guard((u32)n)) != 0; n++)
         mmu_map(guard, PAGE_SIZE, MMU_NONE);
     mmu_map(0, PAGE_SIZE, MMU_NONE);
-    if (info->uart.kind == BOOT_UART_PL011 || info->uart.kind == BOOT_UART_16550_MMIO)
-        mmu_map(info->uart.base, PAGE_SIZE, MMU_DEVICE);
+    map_device(info->uart.base, uart_mmio_bytes(&info->uart));
+    map_device(info->mirror.base, uart_mmio_bytes(&info->mirror));
+    map_device(info->screen.base, info->screen.bytes);
 }
 
 /* TCR_EL2 (D19.2): 48 bits by TTBR0 only, walks cacheable and inner shareable. */

@@ -10,6 +10,7 @@
 #include "arch/arch.h"
 #include "boot/boot_info.h"
 #include "hv/pages.h"
+#include "hv/uart.h"
 
 #define ENTRIES 512u
 
@@ -154,6 +155,14 @@ static void enable(void)
     write_cr0(HOST_CR0);
 }
 
+static void map_device(u64 base, u64 bytes)
+{
+    const u64 from = ALIGN_DOWN(base, (u64)PAGE_SIZE);
+
+    if (bytes)
+        map(from, ALIGN_UP(base + bytes, (u64)PAGE_SIZE) - from, rights_of(BOOT_MEMORY_MMIO));
+}
+
 void paging_init(const struct boot_info *info)
 {
     root = new_table();
@@ -161,8 +170,9 @@ void paging_init(const struct boot_info *info)
         const struct boot_region *r = &info->regions[i];
         map(r->base, r->bytes, rights_of(r->type));
     }
-    if (info->uart.kind == BOOT_UART_16550_MMIO || info->uart.kind == BOOT_UART_PL011)
-        map(ALIGN_DOWN(info->uart.base, (u64)PAGE_SIZE), PAGE_SIZE, rights_of(BOOT_MEMORY_MMIO));
+    map_device(info->uart.base, uart_mmio_bytes(&info->uart));
+    map_device(info->mirror.base, uart_mmio_bytes(&info->mirror));
+    map_device(info->screen.base, info->screen.bytes);
     map_image();
     map_guards();
     enable();
@@ -170,8 +180,7 @@ void paging_init(const struct boot_info *info)
 
 void paging_map_device(u64 base, u64 bytes)
 {
-    map(ALIGN_DOWN(base, (u64)PAGE_SIZE), ALIGN_UP(bytes, (u64)PAGE_SIZE),
-        rights_of(BOOT_MEMORY_MMIO));
+    map_device(base, bytes);
     write_cr3(address_of(root));
 }
 

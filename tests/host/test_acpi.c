@@ -3,7 +3,7 @@
  * out of the memory its own map names. Tables are read where they lie, so each test builds them in
  * a block that ASan guards.
  *
- * links: hv/acpi.c tests/host/fake/support.c
+ * links: hv/acpi.c hv/acpi_console.c hv/format.c tests/host/fake/support.c
  */
 #include "fake/support.h"
 #include "boot/boot_info.h"
@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <cmocka.h>
 
@@ -160,53 +161,160 @@ static void falls_back_to_rsdt(void **state)
     assert_false(acpi_console(&info, &uart));
 }
 
-static void x86_consoles(void **state)
+#define NOTHING                                                                                    \
+    {                                                                                              \
+        0                                                                                          \
+    }
+#define IO(at)                                                                                     \
+    {                                                                                              \
+        BOOT_UART_16550_IO, 1, 1, BOOT_UART_FROM_SPCR, at                                          \
+    }
+#define MMIO(n, wide, at)                                                                          \
+    {                                                                                              \
+        BOOT_UART_16550_MMIO, n, wide, BOOT_UART_FROM_SPCR, at                                     \
+    }
+#define ARM(at)                                                                                    \
+    {                                                                                              \
+        BOOT_UART_PL011, 1, 1, BOOT_UART_FROM_SPCR, at                                             \
+    }
+
+/* What an SPCR says, and what is made of it. */
+static const struct {
+    u64 base;
+    u32 gas;
+    u8 type;
+    struct boot_uart want;
+} consoles[] = {
+    {0x3f8, 0x00000801, 0, IO(0x3f8)},
+    {0x2f8, 0x01000801, 1, IO(0x2f8)},
+    {0xfff9, 0x00000801, 0, NOTHING},
+    {BIT(32) | 0x3f8, 0x00000801, 0, NOTHING},
+    {0xfe000000, 0x03002000, 0x12, MMIO(4, 4, 0xfe000000)},
+    {0xfe000000, 0x01000800, 0, MMIO(1, 1, 0xfe000000)},
+    {0x3f8, 0x00000801, 3, NOTHING}, /* a PL011 at an I/O port */
+    {0x09000000, 0x03002000, 0x0e, ARM(0x09000000)},
+    {0x3f8, 0x00000802, 0, NOTHING}, /* PCI configuration space */
+    {0x3f8, 0x00000801, 2, NOTHING}, /* MAX311xE: unknown here */
+    {0, 0x03002000, 3, NOTHING},
+    {BIT(47), 0x03002000, 3, NOTHING},
+    /* DesignWare's, as Intel's tables and as generic ones name it; no access size: the width */
+    {0xfe032000, 0x03002000, 0x14, MMIO(4, 4, 0xfe032000)},
+    {0xfe032000, 0x00002000, 0, MMIO(4, 4, 0xfe032000)},
+    {0xfe032000, 0x03000800, 0, MMIO(4, 4, 0xfe032000)},
+    {0xfe032000, 0x01002000, 0, MMIO(4, 1, 0xfe032000)},
+    {0xfe032000, 0x02001000, 0, MMIO(2, 2, 0xfe032000)},
+    {0x70006000, 0x00000800, 5, MMIO(4, 4, 0x70006000)},
+    /* The mini-UART: by its block, and by itself */
+    {0xfe215000, 0x03002000, 0x10, MMIO(4, 4, 0xfe215040)},
+    {0xfe215040, 0x00000800, 0x10, MMIO(4, 4, 0xfe215040)},
+    {0, 0x03002000, 0x10, NOTHING},
+};
+
+static void consoles_by_spcr(void **state)
 {
-    static const struct {
-        u8 type;
-        u32 gas;
-        u64 base;
-        bool good;
-        struct boot_uart want;
-    } cases[] = {
-        {0, 0x00000801, 0x3f8, true, {BOOT_UART_16550_IO, 1, 1, BOOT_UART_FROM_SPCR, 0x3f8}},
-        {1, 0x01000801, 0x2f8, true, {BOOT_UART_16550_IO, 1, 1, BOOT_UART_FROM_SPCR, 0x2f8}},
-        {0, 0x00000801, 0xfff9, false, {0}},
-        {0, 0x00000801, BIT(32) | 0x3f8, false, {0}},
-        {0x12,
-         0x03002000,
-         0xfe000000,
-         true,
-         {BOOT_UART_16550_MMIO, 4, 4, BOOT_UART_FROM_SPCR, 0xfe000000}},
-        {0,
-         0x01000800,
-         0xfe000000,
-         true,
-         {BOOT_UART_16550_MMIO, 1, 1, BOOT_UART_FROM_SPCR, 0xfe000000}},
-        {3, 0x00000801, 0x3f8, false, {0}}, /* a PL011 at an I/O port */
-        {0x0e,
-         0x03002000,
-         0x09000000,
-         true,
-         {BOOT_UART_PL011, 1, 1, BOOT_UART_FROM_SPCR, 0x09000000}},
-        {0, 0x00000802, 0x3f8, false, {0}}, /* PCI configuration space */
-        {2, 0x00000801, 0x3f8, false, {0}}, /* MAX311xE: unknown here */
-        {3, 0x03002000, 0, false, {0}},
-    };
     struct boot_uart uart;
 
     (void)state;
-    for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
-        block[SPCR + 36] = cases[i].type;
-        put(SPCR + 40, cases[i].gas, 4);
-        put(SPCR + 44, cases[i].base, 8);
+    for (u32 i = 0; i < ARRAY_SIZE(consoles); i++) {
+        block[SPCR + 36] = consoles[i].type;
+        put(SPCR + 40, consoles[i].gas, 4);
+        put(SPCR + 44, consoles[i].base, 8);
         table(SPCR, "SPCR", 80);
-        assert_int_equal(acpi_console(&info, &uart), cases[i].good);
-        if (cases[i].good)
-            assert_memory_equal(&uart, &cases[i].want, sizeof(uart));
+        assert_int_equal(acpi_console(&info, &uart), consoles[i].want.kind != BOOT_UART_NONE);
+        if (consoles[i].want.kind != BOOT_UART_NONE)
+            assert_memory_equal(&uart, &consoles[i].want, sizeof(uart));
     }
     table(SPCR, "SPCR", 51); /* too short to name anything */
     assert_false(acpi_console(&info, &uart));
+}
+
+/* A DBG2 of devices of these types, each with one address; the second last of its fields. */
+static u32 dbg2(const u32 *types, u32 n)
+{
+    u32 at = SPCR + 44;
+
+    memset(block + SPCR, 0, MADT - SPCR);
+    put(SPCR + 36, 44, 4);
+    put(SPCR + 40, n, 4);
+    for (u32 i = 0; i < n; i++, at += 40) {
+        put(at + 1, 40, 2);
+        block[at + 3] = 1;
+        put(at + 12, types[i] >> 16, 2);
+        put(at + 14, types[i] & 0xffff, 2);
+        put(at + 18, 22, 2);
+        put(at + 22, (types[i] & 0xffff) == 3 ? 0x03002000 : 0x01000801, 4);
+        put(at + 26, (types[i] & 0xffff) == 3 ? 0x09000000 : 0x3f8, 8);
+    }
+    table(SPCR, "DBG2", at - SPCR);
+    return at - SPCR;
+}
+
+/* The first serial port that can be driven; whatever lies about lengths ends the search. */
+static void debug_ports(void **state)
+{
+    static const u32 types[] = {0x80010000, 0x80000002, 0x80000003, 0x80000000};
+    struct boot_uart uart;
+
+    (void)state;
+    const u32 bytes = dbg2(types, 4);
+    assert_true(acpi_debug_port(&info, &uart));
+    assert_int_equal(uart.kind, BOOT_UART_PL011);
+    assert_int_equal(uart.base, 0x09000000);
+    assert_int_equal(uart.from, BOOT_UART_FROM_DBG2);
+    for (u32 cut = 36; cut < bytes; cut++) {
+        table(SPCR, "DBG2", cut);
+        assert_int_equal(acpi_debug_port(&info, &uart), cut >= 44 + 3 * 40);
+    }
+    dbg2(types + 3, 1);
+    put(SPCR + 40, 0xffffffff, 4); /* more devices than there are */
+    table(SPCR, "DBG2", 84);
+    assert_true(acpi_debug_port(&info, &uart));
+    assert_int_equal(uart.base, 0x3f8);
+    static const struct {
+        u32 at, value;
+    } lies[] = {{36, 0xffffffff}, {36, 64},     {40, 0},  {45, 0},
+                {45, 21},         {45, 0xffff}, {62, 39}, {62, 0xfff5}};
+    for (u32 i = 0; i < ARRAY_SIZE(lies); i++) {
+        dbg2(types + 3, 1);
+        put(SPCR + lies[i].at, lies[i].value, lies[i].at < 44 ? 4 : 2);
+        table(SPCR, "DBG2", 84);
+        assert_false(acpi_debug_port(&info, &uart));
+    }
+}
+
+/* One sentence on the first table that is wrong, none on good ones. */
+static void faults(void **state)
+{
+    char why[200] = "";
+
+    (void)state;
+    assert_false(acpi_fault(&info, why, sizeof(why)));
+    block[SPCR + 50] ^= 1;
+    assert_true(acpi_fault(&info, why, sizeof(why)));
+    assert_non_null(strstr(why, "ACPI: SPCR at 0x"));
+    assert_non_null(strstr(why, " has a wrong checksum: ignored"));
+    block[MADT + 4] = 1;
+    assert_true(acpi_fault(&info, why, sizeof(why)));
+    assert_non_null(strstr(why, "and there are more such tables"));
+    good_tables();
+    put(SPCR + 4, 0x7fffffff, 4);
+    assert_true(acpi_fault(&info, why, sizeof(why)));
+    assert_non_null(strstr(why, "has an impossible length"));
+    good_tables();
+    put(XSDT + 44, ~0ull, 8);
+    table(XSDT, "XSDT", 60);
+    assert_true(acpi_fault(&info, why, sizeof(why)));
+    assert_non_null(strstr(why, "ACPI: ???? at 0xffffffffffffffff is not in any memory"));
+    good_tables();
+    block[XSDT + 50] ^= 1;
+    assert_true(acpi_fault(&info, why, sizeof(why)));
+    assert_non_null(strstr(why, "ACPI: XSDT at 0x"));
+    good_tables();
+    block[RSDP] ^= 1;
+    assert_true(acpi_fault(&info, why, sizeof(why)));
+    assert_non_null(strstr(why, "ACPI: RSDP at 0x"));
+    info.rsdp = 0; /* a machine without ACPI has no fault */
+    assert_false(acpi_fault(&info, why, sizeof(why)));
 }
 
 /*
@@ -351,7 +459,11 @@ static void fuzz(void **state)
         }
         (void)acpi_find(&info, "MCFG", &found);
         (void)acpi_madt(&info, &madt);
-        if (acpi_console(&info, &uart))
+        char why[200];
+        (void)acpi_fault(&info, why, sizeof(why));
+        memcpy(block + SPCR, fake_below(2) ? "DBG2" : "SPCR", 4);
+        checksum(SPCR, 80, 9);
+        if (acpi_console(&info, &uart) || acpi_debug_port(&info, &uart))
             assert_true(uart.base != 0 && uart.kind <= BOOT_UART_PL011);
     }
 }
@@ -361,8 +473,16 @@ static void fuzz(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(good),    TEST(falls_back_to_rsdt), TEST(x86_consoles), TEST(every_bit_is_checked),
-        TEST(lengths), TEST(addresses),          TEST(torn_madt),    TEST(x86_madt),
+        TEST(good),
+        TEST(falls_back_to_rsdt),
+        TEST(consoles_by_spcr),
+        TEST(every_bit_is_checked),
+        TEST(lengths),
+        TEST(addresses),
+        TEST(torn_madt),
+        TEST(x86_madt),
+        TEST(debug_ports),
+        TEST(faults),
         TEST(fuzz),
     };
 

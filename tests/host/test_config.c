@@ -3,7 +3,7 @@
  * and its remedy, and no bytes at all make it read or write where it must not (ASan watches, in
  * buffers of exactly the length given).
  *
- * links: boot/config.c boot/config_value.c boot/builtin_conf.c hv/format.c
+ * links: boot/config.c boot/config_console.c boot/config_value.c boot/builtin_conf.c hv/format.c
  */
 #include "arch/arch.h"
 #include "boot/config.h"
@@ -174,11 +174,12 @@ static const struct {
     {"\n\n[fermata]\n", "3: no VM is described; add a section [vm.NAME] with kernel = builtin"},
     {"kernel = builtin\n",
      "1: 'kernel' stands before the first section; put [fermata] or [vm.NAME] above it"},
-    {"[fermata]\nspeed = 1\n", "2: unknown key 'speed' in [fermata]; the keys are quantum, log, trace"},
-    {"[fermata]\ntrace = 4097\n",
-     "2: trace '4097' is no number of events; write 0 to 4096"},
+    {"[fermata]\nspeed = 1\n",
+     "2: unknown key 'speed' in [fermata]; the keys are quantum, log, trace, console"},
+    {"[fermata]\ntrace = 4097\n", "2: trace '4097' is no number of events; write 0 to 4096"},
     {"[fermata]\ntrace = on\n", "2: trace 'on' is no number of events; write 0 to 4096"},
-    {"[fermata]\nkernel = a\n", "2: unknown key 'kernel' in [fermata]; the keys are quantum, log, trace"},
+    {"[fermata]\nkernel = a\n",
+     "2: unknown key 'kernel' in [fermata]; the keys are quantum, log, trace, console"},
     {VM "Memory = 16M\n", "3: unknown key 'Memory' in [vm.a]; the keys are kernel, memory, vcpus, "
                           "cpus, fp, policy, cmdline, limit"},
     {VM "= 16M\n", "3: unknown key '' in [vm.a]; the keys are kernel, memory, vcpus, cpus, fp, "

@@ -2,7 +2,7 @@
  * The parser of \fermata.conf: a good file, every bad one the issue names, and mutations of a valid
  * file by the hundred thousand. SEED=n repeats the fuzzing.
  *
- * links: boot/config.c boot/config_value.c boot/builtin_conf.c hv/format.c
+ * links: boot/config.c boot/config_console.c boot/config_value.c boot/builtin_conf.c hv/format.c
  * links: tests/host/fake/support.c
  */
 #include "fake/support.h"

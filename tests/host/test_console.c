@@ -2,7 +2,8 @@
  * The hypervisor's own console on every kind of UART, and the panic that comes out of it: said
  * once, with a backtrace, and never for ever.
  *
- * links: hv/console.c hv/format.c hv/symbols.c tests/host/fake/support.c
+ * links: hv/console.c hv/uart.c hv/screen.c hv/font.c hv/format.c hv/symbols.c
+ * tests/host/fake/support.c
  */
 #include "fake/support.h"
 
@@ -13,6 +14,7 @@ NORETURN void hv_panic(const char *fmt, ...) PRINTF_LIKE(1, 2);
 #undef panic
 
 #include "boot/boot_info.h"
+#include "hv/screen.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -77,12 +79,66 @@ static void kinds(void **state)
     assert_int_equal(device.words[14], 0); /* IMSC */
     console_write("e", 1);
     assert_int_equal(device.words[0], 'e');
+    uart(BOOT_UART_16550_MMIO, 2, 2);
+    console_write("d", 1);
+    assert_int_equal(device.bytes[0], 'd');
+    assert_int_equal(device.bytes[1], 0);
     uart(BOOT_UART_NONE, 1, 1);
     console_write("f", 1);
     assert_int_equal(device.bytes[0], 0xff);
     uart(BOOT_UART_16550_IO, 0, 1);
     console_write("x\ny", 3);
     assert_string_equal(out, "x\r\ny");
+}
+
+/* Both show the same; the screen is drawn with the letters of its font. */
+static void mirror_and_screen(void **state)
+{
+    enum { WIDTH = 64, HEIGHT = 48, STRIDE = 70 };
+    static u32 pixels[STRIDE * HEIGHT + 1];
+    struct boot_screen screen = {
+        (u64)(uintptr_t)pixels, STRIDE * HEIGHT * 4, WIDTH, HEIGHT, STRIDE, 0};
+    const struct boot_uart second = {.kind = BOOT_UART_SCREEN};
+
+    (void)state;
+    memset(pixels, 0x55, sizeof(pixels));
+    screen_init(&screen);
+    uart(BOOT_UART_16550_IO, 1, 1);
+    console_mirror(&second);
+    console_write("A\nT", 3);
+    assert_string_equal(out, "A\r\nT");
+    for (u32 column = 0; column < SCREEN_GLYPH_COLUMNS; column++) {
+        for (u32 dot = 0; dot < 7; dot++) {
+            assert_int_equal(pixels[(dot + 1) * STRIDE + column] != 0,
+                             screen_font['A' - ' '][column] >> dot & 1);
+            assert_int_equal(pixels[(SCREEN_CELL_HEIGHT + dot + 1) * STRIDE + column] != 0,
+                             screen_font['T' - ' '][column] >> dot & 1);
+        }
+    }
+    /* 10 letters a row, 5 rows: it wraps, and always leaves the row below empty. */
+    for (u32 i = 0; i < 200; i++) {
+        screen_put((char)('!' + i % 90));
+        if (i % 10 == 7) {
+            u32 rows = 0;
+            for (u32 row = 0; row < 5; row++) {
+                u32 ink = 0;
+                for (u32 y = row * SCREEN_CELL_HEIGHT; y < (row + 1) * SCREEN_CELL_HEIGHT; y++) {
+                    for (u32 x = 0; x < WIDTH; x++)
+                        ink |= pixels[y * STRIDE + x];
+                }
+                rows += ink != 0;
+            }
+            assert_true(rows <= 4);
+        }
+    }
+    for (u32 y = 0; y < HEIGHT; y++) /* nothing beyond the right edge, nothing beyond the end */
+        assert_int_equal(pixels[y * STRIDE + WIDTH], 0x55555555);
+    assert_int_equal(pixels[STRIDE * HEIGHT], 0x55555555);
+    screen.bytes--; /* a screen that is larger than its memory is not touched */
+    pixels[0] = 1;
+    screen_init(&screen);
+    screen_put('X');
+    assert_int_equal(pixels[0], 1);
 }
 
 /* A transmitter that is stuck is waited for once; when it answers again, so does the console. */
@@ -212,9 +268,8 @@ static void panics(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(kinds),
-        cmocka_unit_test(stuck),
-        cmocka_unit_test(long_lines),
+        cmocka_unit_test(kinds),  cmocka_unit_test(mirror_and_screen),
+        cmocka_unit_test(stuck),  cmocka_unit_test(long_lines),
         cmocka_unit_test(panics),
     };
 

@@ -264,15 +264,19 @@ static void consoles(void **state)
     static const struct {
         const char *path, *compatible;
         u32 kind;
-    } cases[] = {{"/u@10", "ns16550a", BOOT_UART_16550_MMIO},
-                 {"/u@10:9600", "ns16550", BOOT_UART_16550_MMIO},
-                 {"/u", "arm,sbsa-uart", BOOT_UART_PL011},
-                 {"/u@11", "ns16550a", BOOT_UART_NONE},
-                 {"u", "ns16550a", BOOT_UART_NONE},
-                 {"", "ns16550a", BOOT_UART_NONE},
-                 {":", "ns16550a", BOOT_UART_NONE},
-                 {"an-alias-name-of-more-than-thirty-two-letters", "ns16550a", BOOT_UART_NONE},
-                 {"/u", "xlnx,uart", BOOT_UART_NONE}};
+    } cases[] = {
+        {"/u@10", "ns16550a", BOOT_UART_16550_MMIO},
+        {"/u@10:9600", "ns16550", BOOT_UART_16550_MMIO},
+        {"/u", "arm,sbsa-uart", BOOT_UART_PL011},
+        {"/u@11", "ns16550a", BOOT_UART_NONE},
+        {"u", "ns16550a", BOOT_UART_16550_MMIO}, /* no such alias: the first there is */
+        {"", "ns16550a", BOOT_UART_16550_MMIO},
+        {":", "ns16550a", BOOT_UART_16550_MMIO},
+        {"", "xlnx,uart", BOOT_UART_NONE},
+        {"/u", "snps,dw-apb-uart", BOOT_UART_16550_MMIO},
+        {"/u", "brcm,bcm2835-aux-uart", BOOT_UART_16550_MMIO},
+        {"an-alias-name-of-more-than-thirty-two-letters", "ns16550a", BOOT_UART_16550_MMIO},
+        {"/u", "xlnx,uart", BOOT_UART_NONE}};
     static const u32 reg[] = {0, 0x10, 0x100};
     struct boot_uart uart;
 
@@ -286,8 +290,10 @@ static void consoles(void **state)
         fdt_begin_node(&writer, "u@10");
         fdt_add_string(&writer, "compatible", cases[i].compatible);
         fdt_add_cells(&writer, "reg", reg, 3);
-        fdt_add_u32(&writer, "reg-shift", 2);
-        fdt_add_u32(&writer, "reg-io-width", 4);
+        if (strcmp(cases[i].compatible, "brcm,bcm2835-aux-uart") != 0) {
+            fdt_add_u32(&writer, "reg-shift", 2);
+            fdt_add_u32(&writer, "reg-io-width", 4);
+        }
         fdt_end_node(&writer);
         fdt_end_node(&writer);
         assert_true(fdt_open(&fdt, buffer, fdt_finish(&writer)));
@@ -297,7 +303,79 @@ static void consoles(void **state)
         assert_int_equal(uart.kind, cases[i].kind);
         assert_int_equal(uart.base, 0x10);
         assert_int_equal(uart.stride, cases[i].kind == BOOT_UART_PL011 ? 1 : 4);
+        assert_int_equal(uart.access_bytes, cases[i].kind == BOOT_UART_PL011 ? 1 : 4);
     }
+}
+
+/* Without a path the first alias is the console. */
+static void console_by_alias(void **state)
+{
+    static const u32 reg[] = {0, 0x10, 0x100};
+    struct boot_uart uart;
+
+    (void)state;
+    fdt_begin(&writer, buffer, sizeof(buffer));
+    fdt_begin_node(&writer, "");
+    fdt_begin_node(&writer, "aliases");
+    fdt_add_string(&writer, "serial0", "/u@10");
+    fdt_end_node(&writer);
+    fdt_begin_node(&writer, "u@10");
+    fdt_add_string(&writer, "compatible", "arm,pl011");
+    fdt_add_cells(&writer, "reg", reg, 3);
+    fdt_end_node(&writer);
+    fdt_end_node(&writer);
+    assert_true(fdt_open(&fdt, buffer, fdt_finish(&writer)));
+    assert_true(fdt_console(&fdt, &uart));
+    assert_int_equal(uart.kind, BOOT_UART_PL011);
+}
+
+/* Without either it is the first that works. */
+static void console_by_search(void **state)
+{
+    static const char *const statuses[] = {"disabled", "fail", "okay"};
+    struct boot_uart uart;
+
+    (void)state;
+    fdt_begin(&writer, buffer, sizeof(buffer));
+    fdt_begin_node(&writer, "");
+    for (u32 i = 0; i < 3; i++) {
+        const u32 reg[] = {0, 0x10 + i, 0x100};
+        const char name[] = {'u', '@', (char)('0' + i), 0};
+        fdt_begin_node(&writer, name);
+        fdt_add_string(&writer, "compatible", "ns16550a");
+        fdt_add_string(&writer, "status", statuses[i]);
+        fdt_add_cells(&writer, "reg", reg, 3);
+        fdt_end_node(&writer);
+    }
+    fdt_end_node(&writer);
+    assert_true(fdt_open(&fdt, buffer, fdt_finish(&writer)));
+    assert_true(fdt_console(&fdt, &uart));
+    assert_int_equal(uart.base, 0x12);
+}
+
+/* Cut short at any word of its structure a tree is not whole, and said to end where it does. */
+static void truncated(void **state)
+{
+    u32 at;
+    const u32 n = write_tree(sizeof(buffer));
+
+    (void)state;
+    assert_null(fdt_fault(buffer, n, &at));
+    const u32 bytes =
+        (u32)buffer[36] << 24 | (u32)buffer[37] << 16 | (u32)buffer[38] << 8 | buffer[39];
+    for (u32 cut = 0; cut < bytes; cut += 4) {
+        buffer[38] = (u8)(cut >> 8);
+        buffer[39] = (u8)cut;
+        assert_string_equal(fdt_fault(buffer, n, &at), "ends in the middle");
+        assert_true(at <= cut);
+        assert_true(fdt_open(&fdt, buffer, n)); /* what there is can be read */
+    }
+    write_tree(sizeof(buffer));
+    assert_non_null(fdt_fault(buffer, n - 1, &at));
+    buffer[8] = 1; /* the structure far behind the end */
+    assert_string_equal(fdt_fault(buffer, n, &at), "has a header that cannot be true");
+    buffer[0] = 0;
+    assert_non_null(fdt_fault(buffer, n, &at));
 }
 
 static void fuzz(void **state)
@@ -325,10 +403,17 @@ static void fuzz(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(round_trip),    cmocka_unit_test(writer_without_room),
-        cmocka_unit_test(writer_misuse), cmocka_unit_test(by_hand),
-        cmocka_unit_test(opening),       cmocka_unit_test(torn_blocks),
-        cmocka_unit_test(deep),          cmocka_unit_test(consoles),
+        cmocka_unit_test(round_trip),
+        cmocka_unit_test(writer_without_room),
+        cmocka_unit_test(writer_misuse),
+        cmocka_unit_test(by_hand),
+        cmocka_unit_test(opening),
+        cmocka_unit_test(torn_blocks),
+        cmocka_unit_test(deep),
+        cmocka_unit_test(consoles),
+        cmocka_unit_test(console_by_alias),
+        cmocka_unit_test(console_by_search),
+        cmocka_unit_test(truncated),
         cmocka_unit_test(fuzz),
     };
 

@@ -5,6 +5,7 @@
  *
  * links: tests/host/fake/fake_efi.c boot/efi_main.c boot/firmware.c boot/volume.c boot/guests.c
  * links: boot/unpack.c
+ * links: boot/console.c boot/config_console.c hv/uart.c
  * links: boot/leave.c boot/machine.c boot/memory_map.c boot/config.c boot/config_value.c
  * links: boot/builtin_conf.c hv/format.c
  */
@@ -79,9 +80,9 @@ static void without_uart(void **state)
 {
     (void)state;
     fw.conf = "[vm.a]\nkernel=builtin\n";
-    fw.no_uart = true;
+    fw.ports[0] = 0;
     assert_int_equal(fake_efi_start(), EFI_SUCCESS);
-    assert_non_null(strstr(fw.console, "fermata: no UART that Fermata can drive: "));
+    assert_non_null(strstr(fw.console, "fermata: no UART that Fermata can drive, and no screen: "));
 }
 
 /* A firmware may give a file byte by byte. */

@@ -6,6 +6,8 @@
 #include "hv/console.h"
 #include "hv/fdt.h"
 
+#include <efipciio.h>
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -41,8 +43,7 @@ bool arch_preflight(char *why, size_t n)
 
 void arch_usual_uart(struct boot_uart *uart)
 {
-    *uart =
-        (struct boot_uart){.kind = fw.no_uart ? BOOT_UART_NONE : BOOT_UART_16550_IO, .base = 0x3f8};
+    *uart = (struct boot_uart){.kind = BOOT_UART_16550_IO, .base = 0x3f8};
 }
 
 bool arch_fp_config_parse(const char *list, struct arch_fp_config *config, char *why, size_t n)
@@ -54,11 +55,63 @@ bool arch_fp_config_parse(const char *list, struct arch_fp_config *config, char 
     return true;
 }
 
+/* A UART a table names, for each of the three; kind NONE: the table does not. */
+static bool named(const struct boot_uart *table, struct boot_uart *uart)
+{
+    *uart = *table;
+    return table->kind != BOOT_UART_NONE;
+}
+
 bool acpi_console(const struct boot_info *info, struct boot_uart *uart)
 {
     (void)info;
-    (void)uart;
-    return false;
+    return named(&fw.spcr, uart);
+}
+
+bool acpi_debug_port(const struct boot_info *info, struct boot_uart *uart)
+{
+    (void)info;
+    return named(&fw.dbg2, uart);
+}
+
+bool acpi_fault(const struct boot_info *info, char *why, size_t n)
+{
+    (void)info;
+    if (fw.acpi_fault)
+        format_text(why, n, "%s", fw.acpi_fault);
+    return fw.acpi_fault != NULL;
+}
+
+const char *fdt_fault(const void *blob, u64 max, u32 *at)
+{
+    (void)blob;
+    (void)max;
+    *at = 0;
+    return NULL;
+}
+
+/* Ports: a 16550 answers where fw.ports says so; its divisor can be read back. */
+static u8 lcr, divisor[2];
+
+u8 arch_port_read8(u16 port)
+{
+    u32 i = 0;
+
+    while (i < ARRAY_SIZE(fw.ports) && (!fw.ports[i] || (port & ~7u) != fw.ports[i]))
+        i++;
+    if (i == ARRAY_SIZE(fw.ports))
+        return 0xff;
+    return (port & 7) == 5 ? 0x60 : (port & 7) < 2 && (lcr & 0x80) ? divisor[port & 7] : 0;
+}
+
+void arch_port_write8(u16 port, u8 value)
+{
+    if ((port & 7) == 3)
+        lcr = value;
+    if ((port & 7) < 2 && (lcr & 0x80)) {
+        divisor[port & 7] = value;
+        fw.divisor = (u16)(divisor[1] << 8 | divisor[0]);
+    }
 }
 
 u32 fdt_bytes(const void *blob, u64 max)
@@ -289,13 +342,88 @@ static EFI_STATUS EFIAPI open_volume(EFI_SIMPLE_FILE_SYSTEM_PROTOCOL *this, EFI_
 static EFI_SIMPLE_FILE_SYSTEM_PROTOCOL file_system = {.OpenVolume = open_volume};
 static EFI_LOADED_IMAGE_PROTOCOL loaded_image = {.DeviceHandle = &file_system};
 
+/* ---- A PCI card and a screen ---- */
+
+static EFI_STATUS EFIAPI pci_read(EFI_PCI_IO_PROTOCOL *this, EFI_PCI_IO_PROTOCOL_WIDTH width,
+                                  UINT32 at, UINTN n, void *out)
+{
+    (void)this;
+    assert_int_equal(width, EfiPciIoWidthUint32);
+    assert_int_equal(n, 1);
+    const u32 value = at == 8 ? fw.pci_class : at == 0x10 ? fw.pci_bar[0] : fw.pci_bar[1];
+    memcpy(out, &value, 4);
+    return EFI_SUCCESS;
+}
+
+static EFI_STATUS EFIAPI pci_attributes(EFI_PCI_IO_PROTOCOL *this,
+                                        EFI_PCI_IO_PROTOCOL_ATTRIBUTE_OPERATION operation,
+                                        UINT64 attributes, UINT64 *result)
+{
+    (void)this;
+    (void)result;
+    assert_int_equal(operation, EfiPciIoAttributeOperationEnable);
+    fw.pci_enabled = attributes;
+    return EFI_SUCCESS;
+}
+
+static EFI_PCI_IO_PROTOCOL pci = {.Pci = {.Read = pci_read}, .Attributes = pci_attributes};
+
+static EFI_STATUS EFIAPI locate_handles(EFI_LOCATE_SEARCH_TYPE how, EFI_GUID *guid, void *key,
+                                        UINTN *n, EFI_HANDLE **handles)
+{
+    EFI_GUID wanted = EFI_PCI_IO_PROTOCOL_GUID;
+
+    (void)key;
+    called();
+    assert_int_equal(how, ByProtocol);
+    assert_memory_equal(guid, &wanted, sizeof(wanted));
+    if (!fw.pci_class)
+        return EFI_NOT_FOUND;
+    *handles = calloc(1, sizeof(**handles));
+    assert_non_null(*handles);
+    (*handles)[0] = &pci;
+    *n = 1;
+    return EFI_SUCCESS;
+}
+
+static EFI_STATUS EFIAPI free_pool(void *p)
+{
+    called();
+    free(p);
+    return EFI_SUCCESS;
+}
+
+static EFI_GRAPHICS_OUTPUT_MODE_INFORMATION mode_info;
+static EFI_GRAPHICS_OUTPUT_PROTOCOL_MODE mode = {.Info = &mode_info};
+static EFI_GRAPHICS_OUTPUT_PROTOCOL gop = {.Mode = &mode};
+
+static EFI_STATUS EFIAPI locate_protocol(EFI_GUID *guid, void *registration, void **out)
+{
+    EFI_GUID wanted = EFI_GRAPHICS_OUTPUT_PROTOCOL_GUID;
+
+    (void)registration;
+    called();
+    assert_memory_equal(guid, &wanted, sizeof(wanted));
+    if (!fw.screen.base)
+        return EFI_NOT_FOUND;
+    mode.FrameBufferBase = fw.screen.base;
+    mode.FrameBufferSize = fw.screen.bytes;
+    mode_info.HorizontalResolution = fw.screen.width;
+    mode_info.VerticalResolution = fw.screen.height;
+    mode_info.PixelsPerScanLine = fw.screen.stride;
+    mode_info.PixelFormat = fw.pixel_format;
+    *out = &gop;
+    return EFI_SUCCESS;
+}
+
 static EFI_STATUS EFIAPI handle_protocol(EFI_HANDLE handle, EFI_GUID *guid, void **out)
 {
     EFI_GUID wanted = EFI_LOADED_IMAGE_PROTOCOL_GUID;
 
-    (void)handle;
     called();
-    if (!memcmp(guid, &wanted, sizeof(wanted)))
+    if (handle == &pci)
+        *out = &pci;
+    else if (!memcmp(guid, &wanted, sizeof(wanted)))
         *out = &loaded_image;
     else if (fw.no_file_system)
         return EFI_UNSUPPORTED;
@@ -310,7 +438,10 @@ static EFI_BOOT_SERVICES services = {.AllocatePages = allocate_pages,
                                      .GetMemoryMap = get_memory_map,
                                      .ExitBootServices = exit_boot_services,
                                      .SetWatchdogTimer = set_watchdog,
-                                     .HandleProtocol = handle_protocol};
+                                     .HandleProtocol = handle_protocol,
+                                     .LocateHandleBuffer = locate_handles,
+                                     .LocateProtocol = locate_protocol,
+                                     .FreePool = free_pool};
 EFI_SYSTEM_TABLE fake_efi_table = {.ConOut = &fake_efi_console, .BootServices = &services};
 
 void fake_efi_reset(void)
@@ -318,6 +449,8 @@ void fake_efi_reset(void)
     fake_efi_free();
     memset(&fw, 0, sizeof(fw));
     fw.chunk = ~(UINTN)0;
+    fw.ports[0] = 0x3f8;
+    memset(divisor, 0, sizeof(divisor));
     fw.descriptors = 3;
     fw.free_pages = MiB(64) >> PAGE_SHIFT;
     fake_entered = NULL;

@@ -11,15 +11,23 @@ struct fake_efi {
     /* What the firmware does. */
     const char *preflight; /* NULL: the machine is fine */
     EFI_STATUS open, get_info, read, map, volume;
-    bool no_file_system, directory, no_memory, no_uart, stuck;
+    bool no_file_system, directory, no_memory, stuck;
     UINTN chunk;      /* most bytes a read gives */
     u32 refusals;     /* ExitBootServices fails so often */
     u32 descriptors;  /* of the map; each refusal adds one */
     u64 free_pages;   /* in each descriptor */
     const char *conf; /* NULL: no such file */
     const char *kernel;
-    u64 long_file; /* not 0: what it says the kernel's length is */
+    u64 long_file;               /* not 0: what it says the kernel's length is */
+    struct boot_uart spcr, dbg2; /* what the tables name */
+    const char *acpi_fault;
+    u16 ports[3];              /* where a 16550 answers; 0: nowhere */
+    u32 pci_class, pci_bar[2]; /* of the only PCI card; class 0: there is none */
+    struct boot_screen screen; /* base 0: none */
+    EFI_GRAPHICS_PIXEL_FORMAT pixel_format;
     /* What was seen. */
+    u64 pci_enabled;
+    u16 divisor;
     char console[4096];
     size_t console_used;
     u32 exits, opened, closed, calls_after_refusal;
