@@ -3,8 +3,9 @@
  * guests by the million instructions, on random machines: each guest beside a reference that is
  * never preempted. SEED=n repeats a run, STEPS=n makes it longer.
  *
- * links: hv/fp.c hv/fp_area.c hv/format.c arch/arm64/fp.c arch/arm64/fp_sme.c arch/arm64/fp_debug.c
- * links: arch/arm64/fp_config.c arch/arm64/vec_layout.c arch/arm64/features.c arch/arm64/traps.c
+ * links: hv/fp.c hv/fp_area.c hv/format.c arch/arm64/fp.c arch/arm64/fp_sme.c arch/arm64/fp_context.c
+ * links: arch/arm64/fp_debug.c arch/arm64/fp_transfer.c arch/arm64/fp_config.c
+ * links: arch/arm64/vec_layout.c arch/arm64/features.c arch/arm64/traps.c
  * links: arch/arm64/sysreg_traps.c arch/arm64/id_filter.c
  * links: tests/model/arm64/cpu.c tests/model/arm64/cpu_checks.c tests/model/arm64/cpu_sysreg.c
  * links: tests/model/arm64/cpu_step.c tests/model/arm64/machine.c tests/model/arm64/moves.c
