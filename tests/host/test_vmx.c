@@ -9,7 +9,7 @@
  * links: arch/x86_64/svm_maps.c arch/x86_64/npt.c arch/x86_64/vcpu.c arch/x86_64/cr.c
  * links: arch/x86_64/msr.c arch/x86_64/vapic.c arch/x86_64/io.c arch/x86_64/pvh.c
  * links: arch/x86_64/cpuid_policy.c arch/x86_64/xstate_layout.c
- * links: arch/x86_64/fp_components.c arch/x86_64/fp_config.c
+ * links: arch/x86_64/fp_components.c arch/x86_64/fp_config.c arch/x86_64/fp_xfd.c
  * links: arch/x86_64/decode_cr.c arch/x86_64/guest_walk.c arch/x86_64/leaks.c
  * links: hv/fp_area.c hv/uart16550.c hv/format.c tests/host/fake/support.c
  * links: tests/host/x86_64/svm_world.c tests/host/x86_64/vmx_world.c
@@ -25,7 +25,8 @@ static void fresh_vmcs(void **state)
     for (u32 i = 0; i < 2; i++) {
         assert_int_equal(*field(i, 0x4000), 0x1f);
         assert_int_equal(*field(i, 0x4002), 0xb5986dfa);
-        assert_int_equal(*field(i, 0x401e), 0x10e2);
+        assert_int_equal(*field(i, 0x401e), 0x1010e2);
+        assert_int_equal(*field(i, 0x202c), 0); /* XSS is 0: no XSAVES has a reason to exit */
         assert_int_equal(*field(i, 0x400c), 0x3f6fff);
         assert_int_equal(*field(i, F_ENTRY_CONTROLS), 0xd1ff);
         assert_int_equal(*field(i, F_EXCEPTIONS), 0x600c2); /* #DB #UD #NM #AC #MC */

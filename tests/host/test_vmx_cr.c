@@ -8,7 +8,7 @@
  * links: arch/x86_64/svm_maps.c arch/x86_64/npt.c arch/x86_64/vcpu.c arch/x86_64/cr.c
  * links: arch/x86_64/msr.c arch/x86_64/vapic.c arch/x86_64/io.c arch/x86_64/pvh.c
  * links: arch/x86_64/cpuid_policy.c arch/x86_64/xstate_layout.c
- * links: arch/x86_64/fp_components.c arch/x86_64/fp_config.c
+ * links: arch/x86_64/fp_components.c arch/x86_64/fp_config.c arch/x86_64/fp_xfd.c
  * links: arch/x86_64/decode_cr.c arch/x86_64/guest_walk.c arch/x86_64/leaks.c
  * links: hv/fp_area.c hv/uart16550.c hv/format.c tests/host/fake/support.c
  * links: tests/host/x86_64/svm_world.c tests/host/x86_64/vmx_world.c
