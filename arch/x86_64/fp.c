@@ -276,5 +276,8 @@ void fp_hw_init(struct pcpu *cpu)
     if (cpu_has.pku)
         wrpkru(0);
     cpu->arch.pkru = 0;
+    fp_move_fxsave64(fp_scratch);
+    const u32 mask = ((const struct fxsave_image *)(const void *)fp_scratch)->mxcsr_mask;
+    fp_hw.mxcsr_mask = mask ? mask : MXCSR_MASK_DEFAULT;
     fp_hw_scrub((u32)managed);
 }

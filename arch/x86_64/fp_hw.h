@@ -20,6 +20,7 @@ struct fp_hw {
     bool tilecfg_swapped; /* XSAVE's image of TILECFG has rows where colsb belongs */
     bool xsaves_hidden;   /* XSAVES of a guest would be #UD: VMX without the control for it */
     bool xfd;             /* IA32_XFD faults as it should: tiles are allocated by their first use */
+    u32 mxcsr_mask;       /* bits of MXCSR that can be set */
     u64 refused;          /* components that no mover moves right: hidden from every VM */
 };
 extern struct fp_hw fp_hw;

@@ -44,13 +44,16 @@ bool fp_tilecfg_valid(const void *tilecfg)
     return true;
 }
 
-/* A bit for each tile that has rows. */
-static u32 configured(const struct tilecfg *c)
+/*
+ * A bit for each tile that can hold anything but zero: one whose rows are no whole number of double
+ * words can be configured, but every instruction that would fill or store it is #UD.
+ */
+static u32 usable(const struct tilecfg *c)
 {
     u32 tiles = 0;
 
     for (unsigned i = 0; i < TILES; i++)
-        tiles |= c->rows[i] ? 1u << i : 0;
+        tiles |= c->rows[i] && c->colsb[i] % 4 == 0 ? 1u << i : 0;
     return tiles;
 }
 
@@ -81,12 +84,12 @@ static struct tilecfg tilecfg_read(void)
  */
 static u32 settle_start_row(const struct tilecfg *c, u8 *data)
 {
-    u32 tiles = configured(c);
+    u32 tiles = usable(c);
 
     if (!c->start_row)
         return tiles;
     for (unsigned i = 0; i < TILES; i++) {
-        if (c->rows[i] > c->start_row) {
+        if ((tiles >> i & 1) && c->rows[i] > c->start_row) {
             fp_move_tiles_store(data, 1u << i);
             return tiles;
         }
@@ -132,6 +135,5 @@ void fp_tiles_load(const struct xsave_image *image, u32 set)
     c.start_row = 0;
     fp_move_ldtilecfg(&c);
     if (bv & XCR0_TILEDATA)
-        fp_move_tiles_load(base + xstate_offset(&xstate_layout, xcomp_bv, TILEDATA_N),
-                           configured(&c));
+        fp_move_tiles_load(base + xstate_offset(&xstate_layout, xcomp_bv, TILEDATA_N), usable(&c));
 }

@@ -60,15 +60,12 @@ bool arch_fp_config_parse(const char *list, struct arch_fp_config *config, char 
 u64 arch_fp_quota(const struct vm *vm)
 {
     u64 perm = vm->arch.fp.xcr0;
-    size_t largest = XSTATE_LEGACY_BYTES, before = XSTATE_LEGACY_BYTES;
+    size_t largest = XSTATE_LEGACY_BYTES;
 
-    if (cpu_has.xsave) {
+    if (cpu_has.xsave)
         largest = xstate_bytes(&xstate_layout, perm & XSTATE_GATED, false);
-        before = xstate_bytes(&xstate_layout, perm & XSTATE_GATED & ~XCR0_TILEDATA, false);
-    }
-    /* While growing, old and new are held at once; and from what is there without the tiles, any
-     * step but the one to the tiles costs less. */
-    return fp_area_cost(largest) + fp_area_cost(before);
+    /* While growing, shrinking or importing, old and new are held at once. */
+    return 2 * fp_area_cost(largest);
 }
 
 /* A fresh FP context: XCR0 as after reset, and nothing used yet. */

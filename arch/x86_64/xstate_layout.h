@@ -18,9 +18,9 @@
 #define XSTATE_MAX_BYTES    KiB(12) /* what ends behind it is not believed; AMX ends at 11008 */
 #define XCOMP_COMPACTED     BIT(63)
 
-#define FCW_RESET      0x037f
-#define MXCSR_RESET    0x1f80u
-#define MXCSR_MASK_ALL 0xffffu
+#define FCW_RESET          0x037f
+#define MXCSR_RESET        0x1f80u
+#define MXCSR_MASK_DEFAULT 0xffbfu /* where FXSAVE stores 0: SDM 1, 11.6.6 */
 
 /* The 512-byte image of FXSAVE and of XSAVE's legacy region, 64-bit form. */
 struct fxsave_image {
