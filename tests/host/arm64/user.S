@@ -3,7 +3,7 @@
  * vector registers: register by register, with an address of its own each, so that a mistake in
  * fp_moves.S cannot be made here a second time by the same macro.
  */
-    .arch   armv8.2-a+sve
+    .arch   armv8.2-a+sve+sme
     .text
 
     .globl  _start
@@ -99,6 +99,50 @@ v_get:
     str     q\n, [x9]
     add     x9, x9, x1
     .endr
+    ret
+
+/* ZA, one vector after the other. x1: the streaming vector length. */
+    .globl  za_set
+za_set:
+    mov     w13, #0
+1:  ldr     za[w13, 0], [x0]
+    add     x0, x0, x1
+    add     w13, w13, #1
+    cmp     w13, w1
+    b.ne    1b
+    ret
+
+    .globl  za_get
+za_get:
+    mov     w13, #0
+1:  str     za[w13, 0], [x0]
+    add     x0, x0, x1
+    add     w13, w13, #1
+    cmp     w13, w1
+    b.ne    1b
+    ret
+
+    .globl  user_svcr
+user_svcr:
+    mrs     x0, S3_3_C4_C2_2
+    ret
+
+    .globl  user_svcr_set
+user_svcr_set:
+    msr     S3_3_C4_C2_2, x0
+    ret
+
+/* u64 user_x12(move, x0, x1): what comes of X12 where move(x0, x1) is called. */
+    .globl  user_x12
+user_x12:
+    str     x30, [sp, #-16]!
+    mov     x9, x0
+    mov     x0, x1
+    mov     x1, x2
+    movz    x12, #0x1234, lsl #48
+    blr     x9
+    mov     x0, x12
+    ldr     x30, [sp], #16
     ret
 
     .section .note.GNU-stack, "", %progbits

@@ -6,6 +6,7 @@
 #define SYS_EXIT      93
 #define SYS_PRCTL     167
 #define PR_SVE_SET_VL 50
+#define PR_SME_SET_VL 63
 #define PR_SVE_VL_LEN 0xffff
 
 #define FPSR_BITS 0x0800009f /* QC, the cumulative exceptions */
@@ -58,6 +59,13 @@ bool user_set_vl(u32 bytes)
 
     user_vl = (u32)(set & PR_SVE_VL_LEN);
     return set >= 0 && user_vl == bytes;
+}
+
+bool user_set_svl(u32 bytes)
+{
+    long set = user_call(SYS_PRCTL, PR_SME_SET_VL, bytes, 0, 0);
+
+    return set >= 0 && ((u32)set & PR_SVE_VL_LEN) == bytes;
 }
 
 size_t regs_bytes(void)

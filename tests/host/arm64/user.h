@@ -27,6 +27,14 @@ void randomise(struct regs *r);
 void clear_uppers(struct regs *r); /* Z above bit 127, P, FFR */
 u64 user_random(void);
 
+/* SME: ZA, SVCR (user.S), and its vector length by prctl(): leaves streaming mode, ZA off. */
+void za_set(const u8 *za, u64 svl);
+void za_get(u8 *za, u64 svl);
+u64 user_svcr(void);
+void user_svcr_set(u64 svcr);
+u64 user_x12(void (*move)(void *, u64), void *at, u64 svl);
+bool user_set_svl(u32 bytes);
+
 /* Sets the vector length by prctl(). False: this CPU does not have it. */
 bool user_set_vl(u32 bytes);
 
