@@ -101,7 +101,8 @@ static size_t load_sme(struct pcpu *cpu, const struct fp_ctx *fp)
     const u8 *za = (const u8 *)fp->area.base + arch->za_offset;
     size_t moved = 0;
 
-    fp_set_smcr(cpu, arch->smcr_el2);
+    if (cpu->arch.smcr != arch->smcr_el2)
+        fp_set_smcr(cpu, arch->smcr_el2);
     guest_smcr_set(arch->smcr_el1);
     fp_move_svcr_set(arch->svcr); /* SM is what it says already: only ZA changes */
     if (arch->svcr & SVCR_ZA) {
@@ -141,7 +142,8 @@ size_t fp_load_more(struct fp_ctx *fp, fp_units units)
         moved = load_sme(cpu, fp);
     }
     if (units & FP_UNIT_SVE) {
-        fp_set_vl(cpu, fp->arch.sve_vl);
+        if (cpu->arch.vl != fp->arch.sve_vl)
+            fp_set_vl(cpu, fp->arch.sve_vl);
         guest_zcr_set(fp->arch.zcr_el1);
     }
     if (!fp->live) /* else it joins what is live, which has them */

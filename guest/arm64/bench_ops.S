@@ -3,7 +3,7 @@
  * bench_empty* are the same loops without the HVC, for calibration. Nothing is touched but X0-X5
  * and the register that stands for "used FP".
  */
-        .arch   armv8-a+sve
+        .arch   armv8-a+sve+sme
 
         .macro  bench name, call, touch
         .globl  bench_\name
@@ -79,6 +79,41 @@ bench_\name:
         bench   sve, "hvc #0", "add z0.s, z0.s, z1.s"
 
 /*
+ * The first instruction of a unit after a switch: u64 bench_first_NAME(u64 n, u64 function, void
+ * *memory) makes n hypercalls and returns the ticks spent in the n instructions behind them. A tick
+ * may be many instructions, so where in it one begins is varied.
+ */
+        .macro  first name, insn:vararg
+        .globl  bench_first_\name
+        .balign 64
+bench_first_\name:
+        mov     x4, x0
+        mov     x5, x1
+        mov     x6, #0
+        mov     x9, x2
+1:      mov     x0, x5
+        hvc     #0
+        and     x7, x4, #15
+2:      subs    x7, x7, #1
+        b.hi    2b
+        isb
+        mrs     x7, cntvct_el0
+        \insn
+        isb
+        mrs     x8, cntvct_el0
+        sub     x8, x8, x7
+        add     x6, x6, x8
+        subs    x4, x4, #1
+        b.ne    1b
+        mov     x0, x6
+        ret
+        .endm
+
+        first   fpsimd, fadd v0.4s, v0.4s, v1.4s
+        first   sve, add z0.s, z0.s, z1.s
+        first   sme, str za[w12, 0], [x9]
+
+/*
  * The bare minimum of a switch: void bench_moves_NAME(u64 n, void *memory) saves and loads every
  * register of one kind n times and does nothing else. The same values come back, the loop's own
  * registers included.
@@ -113,6 +148,51 @@ bench_moves_\name:
         msr     fpcr, x2
         msr     fpsr, x3
         all_v   ldp, x1
+        subs    x0, x0, #1
+        b.ne    1b
+        ret
+
+/* The loads alone: V, Z with P and FFR; ZA too, 64 vectors of 64 bytes. */
+        .macro  load_status
+        ldp     x2, x3, [x1]
+        msr     fpcr, x2
+        msr     fpsr, x3
+        .endm
+
+        moves   load_fpsimd
+1:      load_status
+        all_v   ldp, x1
+        subs    x0, x0, #1
+        b.ne    1b
+        ret
+
+        .macro  load_sve
+        ldr     p0, [x4, #16, mul vl]
+        wrffr   p0.b
+        all_p   ldr, x4
+        all_z   ldr, x1
+        .endm
+
+        moves   load_sve
+        addvl   x4, x1, #16
+        addvl   x4, x4, #16
+1:      load_status
+        load_sve
+        subs    x0, x0, #1
+        b.ne    1b
+        ret
+
+        moves   load_sme
+        addvl   x4, x1, #16
+        addvl   x4, x4, #16
+1:      load_status
+        .irp    row, 0, 16, 32, 48
+        mov     w12, #\row
+        .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+        ldr     za[w12, \n], [x1, #\n, mul vl]
+        .endr
+        .endr
+        load_sve
         subs    x0, x0, #1
         b.ne    1b
         ret
