@@ -108,7 +108,9 @@ int x86_check_mmx(const struct x86_cpu *cpu, bool emms)
 {
     if (cpu->cr0 & CR0_EM)
         return X86_UD;
-    if ((cpu->cr0 & CR0_TS) && !(emms && (cpu->config->errata & ERRATUM_EMMS_IGNORES_TS)))
+    if (emms && (cpu->config->errata & ERRATUM_EMMS_IGNORES_TS))
+        return X86_NONE; /* nor does it take what is pending */
+    if (cpu->cr0 & CR0_TS)
         return X86_NM;
     return cpu->s.x87.fsw & 0x80 ? X86_MF : X86_NONE;
 }

@@ -86,12 +86,22 @@ static bool part_zero(const struct x86_state *s, u32 first, u32 count, u32 from,
     return true;
 }
 
-static u64 by_value(const struct x86_state *s)
+static bool x87_is_init(const struct x86_cpu *cpu)
 {
     static const struct x86_x87 init = {.fcw = 0x37f};
+    struct x86_x87 x = cpu->s.x87;
 
-    return (memcmp(&s->x87, &init, sizeof(init)) ? BIT(0) : 0) |
-           (part_zero(s, 0, 16, 0, 16) ? 0 : BIT(1)) | (part_zero(s, 0, 16, 16, 16) ? 0 : BIT(2)) |
+    if (cpu->config->pointers_with_es && !(x.fsw & 0x80)) /* they do not count then */
+        x.fip = x.fdp = x.fop = x.fcs = x.fds = 0;
+    return memcmp(&x, &init, sizeof(init)) == 0;
+}
+
+static u64 by_value(const struct x86_cpu *cpu)
+{
+    const struct x86_state *s = &cpu->s;
+
+    return (x87_is_init(cpu) ? (u64)0 : (u64)BIT(0)) | (part_zero(s, 0, 16, 0, 16) ? 0 : BIT(1)) |
+           (part_zero(s, 0, 16, 16, 16) ? 0 : BIT(2)) |
            (all_zero(s->k, sizeof(s->k)) ? 0 : BIT(5)) |
            (part_zero(s, 0, 16, 32, 32) ? 0 : BIT(6)) | (part_zero(s, 16, 16, 0, 64) ? 0 : BIT(7)) |
            (s->pkru ? BIT(9) : 0) | (s->tilecfg.palette ? BIT(17) : 0) |
@@ -106,7 +116,7 @@ u64 x86_xinuse(const struct x86_cpu *cpu)
         return *cpu->in_use;
     if (errata & ERRATUM_XINUSE_ALL)
         return ~0ull;
-    return by_value(&cpu->s) ^ (errata & ERRATUM_XINUSE18_INVERTED ? X86_TILEDATA : 0);
+    return by_value(cpu) ^ (errata & ERRATUM_XINUSE18_INVERTED ? X86_TILEDATA : 0);
 }
 
 /* ---- Components to memory and back: SDM 1, 13.5 ---- */
