@@ -19,6 +19,7 @@
 #define tpidr2_el0       S3_3_C13_C0_5
 #define fpmr             S3_3_C4_C4_2
 #define id_aa64smfr0_el1 S3_0_C0_C4_5
+#define id_aa64fpfr0_el1 S3_0_C0_C4_7
 #define id_aa64pfr2_el1  S3_0_C0_C4_2
 
 #define SVCR_SM 1u

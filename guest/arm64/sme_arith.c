@@ -92,6 +92,22 @@ void sme_predicates(u32 vl, bool on)
     ok(good, "sme: 32 predicate patterns of 4 sizes at %u bits%s", vl * 8, on ? ", streaming" : "");
 }
 
+/* First-fault loads up to the last byte of memory: FFR ends where no byte is, and nothing faults.
+ */
+static bool edge_loads(void)
+{
+    char *edge = (char *)(machine.ram_base + machine.ram_size - 48), before[48];
+    bool good = true;
+
+    memcpy(before, edge, sizeof(before));
+    memset(edge, 'e', sizeof(before));
+    edge[sizeof(before) - 1] = 0;
+    for (u32 i = 0; i < sizeof(before); i++)
+        good = good && sve_strlen(edge + i) == sizeof(before) - 1 - i;
+    memcpy(edge, before, sizeof(before));
+    return good;
+}
+
 /* First-fault loads in streaming mode: legal only with FA64 (DDI 0487, IsFullA64Enabled). */
 static void ffr_loads(u32 svl)
 {
@@ -108,6 +124,7 @@ static void ffr_loads(u32 svl)
     if (has_fa64()) {
         for (u32 i = 0; i < sizeof(text); i++)
             good = good && sve_strlen(text + i) == sizeof(text) - 1 - i;
+        good = edge_loads() && good;
         ok(good, "sme: FFR loads in streaming mode with FA64 at %u bits", svl * 8);
     } else {
         skip("no FA64", "sme: FFR loads in streaming mode with FA64 at %u bits", svl * 8);
@@ -150,6 +167,9 @@ static void at_length(u32 svl)
     ok(good, "sme: streaming SVE loops at %u bits, four rounding modes", svl * 8);
     fpcr_write(0);
     sme_predicates(svl, true);
+    if (has_sme2())
+        sve21_check(svl, true);
+    sme2_check(svl);
     ffr_loads(svl);
     sysreg_write(svcr, 0);
 }
@@ -166,8 +186,11 @@ void scenario_sme(void)
         for (u32 mode = 0; mode < 4; mode++)
             good = loops(mode) && good;
         ok(good, "sme: SVE loops at %u bits, four rounding modes", vls[i] * 8);
+        ok(edge_loads(), "sme: FFR loads at the end of memory, %u bits", vls[i] * 8);
         fpcr_write(0);
         sme_predicates(vls[i], false);
+        if ((sysreg_read(S3_0_C0_C4_4) & 0xf) >= 2) /* ID_AA64ZFR0_EL1.SVEver */
+            sve21_check(vls[i], false);
     }
     if (!has_sme()) {
         skip("no SME", "sme: outer products, slices, look-up, streaming SVE");

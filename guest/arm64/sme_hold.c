@@ -109,7 +109,7 @@ void scenario_sme_hold(void)
     sme_neighbours_start();
     hold_all();
     sme_open();
-    sme_steps();
+    sme_steps(cmdline_u64("hold", DEFAULT));
     sme_random(cmdline_u64("rounds", on_fermata ? 300 : 400));
     sme_open();
     sme_neighbours_stop();

@@ -45,6 +45,26 @@
         outers  smopa_d, 7, smopa, d, h
         outers  umops_d, 7, umops, d, h
 
+/* Those of SME2 and FP8, which binutils 2.40 does not know: the word with ZA0, Z0, Z1, P0, P1. */
+        .macro  outers_word name, last, word
+        .irp    tile, 0, \last
+        function mopa_\name\()_\tile
+        ldr     z0, [x0]
+        ldr     z1, [x1]
+        ldr     p0, [x2]
+        ldr     p1, [x3]
+        .inst   \word | \tile
+        ret
+        .endr
+        .endm
+        outers_word smopa_h, 3, 0xa0812008
+        outers_word umopa_h, 3, 0xa1812008
+        outers_word bmopa, 3, 0x80812008
+        outers_word fmopa_hh, 1, 0x81812008
+        outers_word bfmopa_h, 1, 0x81a12008
+        outers_word fmopa_b, 3, 0x80a12000
+        outers_word fmopa_hb, 1, 0x80a12008
+
 /*
  * One function of 16 bytes for each element size, tile and direction, in that order; horizontal
  * first. za_reads: (u64 slice, u8 *out), za_writes: (u64 slice, const u8 *in). P0 must be all true.

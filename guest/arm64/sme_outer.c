@@ -7,17 +7,18 @@
 #include "guest/arm64/arith.h"
 #include "guest/arm64/sme_ops.h"
 
-enum kind { SIGNED, UNSIGNED, SIGNED_BY_UNSIGNED, UNSIGNED_BY_SIGNED, FLOAT };
+enum kind { SIGNED, UNSIGNED, SIGNED_BY_UNSIGNED, UNSIGNED_BY_SIGNED, EQUAL_BITS, FLOAT };
 
 struct operation {
     const char *name;
     outer_product *run[2]; /* tile 0, last tile */
     enum kind kind;
     u8 size, ways; /* bytes of an element of the tile; products added into each */
-    u8 exponent;   /* of a source element, FLOAT */
+    u8 exponent;   /* of a source element, FLOAT; FP8: whatever FPMR says */
     bool subtract;
     u8 id_shift, id_width; /* field of ID_AA64SMFR0_EL1 that offers it */
 };
+#define FP8 0
 
 #define BOTH(name, last)                                                                           \
     {                                                                                              \
@@ -37,6 +38,13 @@ static const struct operation operations[] = {
     {"FMOPA.D", BOTH(fmopa_d, 7), FLOAT, 8, 1, 11, false, 48, 1},
     {"SMOPA.D", BOTH(smopa_d, 7), SIGNED, 8, 4, 0, false, 52, 4},
     {"UMOPS.D", BOTH(umops_d, 7), UNSIGNED, 8, 4, 0, true, 52, 4},
+    {"SMOPA.S from H", BOTH(smopa_h, 3), SIGNED, 4, 2, 0, false, 44, 4},
+    {"UMOPA.S from H", BOTH(umopa_h, 3), UNSIGNED, 4, 2, 0, false, 44, 4},
+    {"BMOPA.S", BOTH(bmopa, 3), EQUAL_BITS, 4, 1, 0, false, 33, 1},
+    {"FMOPA.H", BOTH(fmopa_hh, 1), FLOAT, 2, 1, 5, false, 42, 1},
+    {"BFMOPA.H", BOTH(bfmopa_h, 1), FLOAT, 2, 1, 8, false, 43, 1},
+    {"FMOPA.S from FP8", BOTH(fmopa_b, 3), FLOAT, 4, 4, FP8, false, 40, 1},
+    {"FMOPA.H from FP8", BOTH(fmopa_hb, 1), FLOAT, 2, 2, FP8, false, 41, 1},
 };
 
 u64 float_bits(s64 value, u32 exponent, u32 mantissa)
@@ -50,6 +58,25 @@ u64 float_bits(s64 value, u32 exponent, u32 mantissa)
     u64 bits = top > mantissa ? fraction >> (top - mantissa) : fraction << (mantissa - top);
     u64 biased = top + (1ull << (exponent - 1)) - 1;
     return sign << (exponent + mantissa) | biased << mantissa | bits;
+}
+
+/* Exponent bits of an element of the tile. */
+static u32 wide_exponent(const struct operation *op)
+{
+    return op->size == 8 ? 11 : op->size == 4 || op->exponent == 8 ? 8 : 5;
+}
+
+/* FP8 is E5M2 in tile 0 and E4M3 in the last tile, by FPMR.F8S1 and F8S2 (DDI 0487, FPMR). */
+static u32 narrow_exponent(const struct operation *op, u32 last)
+{
+    return op->exponent == FP8 ? (last ? 4 : 5) : op->exponent;
+}
+
+static u64 tile_float(const struct operation *op, s64 value)
+{
+    u32 exponent = wide_exponent(op);
+
+    return float_bits(value, exponent, 8u * op->size - 1 - exponent);
 }
 
 /* One pair of operands: as integers, and as the bytes that are loaded. */
@@ -75,8 +102,8 @@ static s64 tile_element(const u8 *from, u32 bytes)
     return (s64)bits;
 }
 
-static void make_operand(struct operand *o, const struct operation *op, bool is_signed, u32 svl,
-                         u64 seed)
+static void make_operand(struct operand *o, const struct operation *op, bool is_signed,
+                         u32 exponent, u32 svl, u64 seed)
 {
     u32 bytes = (u32)op->size / op->ways;
 
@@ -85,7 +112,7 @@ static void make_operand(struct operand *o, const struct operation *op, bool is_
         u64 r = pattern_next(&seed), bits = r & ((1ull << (8 * bytes - 1) << 1) - 1);
         if (op->kind == FLOAT) {
             o->value[i] = (s64)(r % 15) - 7;
-            bits = float_bits(o->value[i], op->exponent, 8 * bytes - 1 - op->exponent);
+            bits = float_bits(o->value[i], exponent, 8 * bytes - 1 - exponent);
         } else {
             u32 unused = 64 - 8 * bytes;
             o->value[i] = is_signed ? (s64)(bits << unused) >> unused : (s64)bits;
@@ -97,6 +124,17 @@ static void make_operand(struct operand *o, const struct operation *op, bool is_
 static bool active(const struct operand *o, u32 byte)
 {
     return o->p[byte / 8] >> byte % 8 & 1;
+}
+
+static s64 product(const struct operation *op, s64 x, s64 y)
+{
+    s64 count = 0;
+
+    if (op->kind != EQUAL_BITS)
+        return x * y;
+    for (u32 equal = ~((u32)x ^ (u32)y); equal; equal &= equal - 1)
+        count++;
+    return count;
 }
 
 /* Apply the operation to `tile` of the ZA array. Tile's row r is ZA vector r * size + tile. */
@@ -111,7 +149,7 @@ static void reference(u8 *za, const struct operation *op, u32 tile, u32 svl)
             for (u32 w = 0; w < op->ways; w++) {
                 u32 i = r * op->ways + w, j = c * op->ways + w;
                 if (active(&rows, i * bytes) && active(&columns, j * bytes))
-                    sum += rows.value[i] * columns.value[j];
+                    sum += product(op, rows.value[i], columns.value[j]);
             }
             sum = op->subtract ? -sum : sum;
             if (op->kind != FLOAT) {
@@ -120,7 +158,7 @@ static void reference(u8 *za, const struct operation *op, u32 tile, u32 svl)
             }
             /* What the tile held: see fill_za(). */
             s64 held = (s64)((r * 3 + c * 5 + tile) % 101) - 50;
-            put(at, float_bits(held + sum, size == 4 ? 8 : 11, size == 4 ? 23 : 52), size);
+            put(at, tile_float(op, held + sum), size);
         }
 }
 
@@ -134,8 +172,7 @@ static void fill_za(u8 *za, const struct operation *op, u32 svl, u64 seed)
     for (u32 v = 0; v < svl; v++)
         for (u32 c = 0; c < svl / size; c++) {
             s64 held = (s64)((v / size * 3 + c * 5 + v % size) % 101) - 50;
-            put(za + v * svl + c * size, float_bits(held, size == 4 ? 8 : 11, size == 4 ? 23 : 52),
-                size);
+            put(za + v * svl + c * size, tile_float(op, held), size);
         }
 }
 
@@ -148,13 +185,16 @@ static bool one(const struct operation *op, u32 last, u32 svl, u64 seed)
 {
     u8 *want = sme_want()->za, *got = sme_got()->za;
     u32 tile = last ? op->size - 1u : 0;
+    u32 exponent = narrow_exponent(op, last);
     bool row_signed = op->kind == SIGNED || op->kind == SIGNED_BY_UNSIGNED;
     bool column_signed = op->kind == SIGNED || op->kind == UNSIGNED_BY_SIGNED;
 
     fill_za(want, op, svl, seed);
-    make_operand(&rows, op, row_signed, svl, seed + 1);
-    make_operand(&columns, op, column_signed, svl, seed + 2);
+    make_operand(&rows, op, row_signed, exponent, svl, seed + 1);
+    make_operand(&columns, op, column_signed, exponent, svl, seed + 2);
     za_load(want, svl);
+    if (op->kind == FLOAT && op->exponent == FP8)
+        sysreg_write(fpmr, last ? 9 : 0);
     yield();
     op->run[last](rows.z, columns.z, rows.p, columns.p);
     yield();

@@ -4,7 +4,7 @@
 
 #include "guest/arm64/sme_ops.h"
 
-void sme_steps(void);        /* sme_steps.c */
+void sme_steps(u64 preemptions);        /* sme_steps.c */
 void sme_random(u64 rounds); /* sme_random.c */
 
 /*
