@@ -16,6 +16,7 @@ enum how {
     NEGATIVE = 8,  /* 15 is less than 0 */
     OR = 16,       /* the next row's field offers the same */
     ID_SPACE = 32, /* its absence may be reported as a trapped ID register (FEAT_IDST) */
+    LONG = 128,    /* Undefined all the same where vectors have less than 256 bits */
     NEEDS_FGT = 64 /* kept by FEAT_FGT alone; without that it is switched: see refuse */
 };
 
@@ -95,7 +96,7 @@ static const struct row rows[] = {
     ROW(ZFR0, 40, 1, WORKS, "SVE SM4", 0x4523e000),
     ROW(ZFR0, 44, 1, WORKS, "SVE I8MM", 0x45009800),
     ROW(ZFR0, 52, 1, WORKS, "SVE F32MM", 0x64a0e400),
-    ROW(ZFR0, 56, 1, WORKS, "SVE F64MM", 0x64e0e400),
+    ROW(ZFR0, 56, 1, LONG, "SVE F64MM", 0x64e0e400),
     BIT_ROW(SMFR0, 0, STREAMING, "MOP4", 0x80000000),
     BIT_ROW(SMFR0, 23, STREAMING | LOOSE, "SFEXPA", 0x04a0b800),
     BIT_ROW(SMFR0, 24, STREAMING | LOOSE, "SSVE AES", 0x4522e000),
@@ -239,6 +240,8 @@ static bool row_right(const struct row *r, bool offered)
     struct probe p = probe_word(r->word, (u64)memory);
     if (r->how & STREAMING && has_sme())
         sysreg_write(svcr, 0);
+    if (r->how & LONG && offered && sve_vl() < 32)
+        return true;
     if (p.ec == (offered ? EC_NONE : EC_UNKNOWN))
         return true;
     if (!offered && r->how & NEEDS_FGT && on_fermata && p.ec == EC_NONE) {

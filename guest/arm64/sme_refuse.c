@@ -104,10 +104,14 @@ static void offered(void)
     ok((version >= 1) == has_sme2(),
        "sme-refuse: ID_AA64PFR1_EL1.SME %s ID_AA64SMFR0_EL1.SMEver %u", "agrees with", version);
     ok(probe_word(MRS_X0(3, 1, 0, 0, 6), 0).ec == EC_NONE, "sme-refuse: SMIDR_EL1 can be read");
-    if (has_sme2())
+    if (has_sme2()) {
         skip("offered", "sme-refuse: ZT0 is Undefined");
-    else
+    } else {
+        /* Open what the VM does not know of: closed, its own EL1 would take the exception. */
+        sysreg_write(smcr_el1, sysreg_read(smcr_el1) | SMCR_EZT0);
         ok(undefined(zt0, ARRAY_SIZE(zt0), EC_UNKNOWN, 3), "sme-refuse: no SME2: ZT0 is Undefined");
+        sme_set_svl(SVE_MAX_VL);
+    }
     if (has_fpmr())
         skip("offered", "sme-refuse: FPMR is Undefined");
     else
