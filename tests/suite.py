@@ -13,13 +13,24 @@ ARCHS = ("x86_64", "arm64")
 HOST_KINDS = ("host", "model")
 STANZA_KEYS = {"arch", "conf", "make", "cpu", "mem", "smp", "machine", "args", "icount", "qemu", "firmware", "build",
                "timeout", "verdict", "expect", "forbid", "plans", "bugs", "long", "why", "bare",
-               "as-bare", "media", "sign", "serial", "break", "bochs", "rom"}
+               "as-bare", "media", "sign", "serial", "break", "bochs", "rom", "sweep"}
 LISTS = {"make", "expect", "forbid"}
 MUTANT_KEYS = {"file", "test", "expect", "why", "bugs", "long", "copies"}
 
 
 class SuiteError(Exception):
     """A test description is wrong; the text says where."""
+
+
+def swept(name, fields):
+    """[(name, fields)] of a stanza's boots: one, or one for each `NAME: CPU` line of its sweep."""
+    lines = fields.get("sweep", "").split("\n")
+    if lines == [""]:
+        return [(name, fields)]
+    pairs = [re.match(r"^([a-z0-9-]+): *(\S+)$", line) for line in lines if line]
+    if None in pairs:
+        raise SuiteError("[%s]: a line of its sweep is NAME: CPU" % name)
+    return [("%s-%s" % (name, pair.group(1)), dict(fields, cpu=pair.group(2))) for pair in pairs]
 
 
 def read_stanzas(path):
@@ -173,7 +184,7 @@ def tests():
     for path in sorted(glob.glob(os.path.join(ROOT, "tests/emu/*.stanzas"))):
         for name, fields in read_stanzas(path):
             archs = ARCHS if fields.get("arch", "both") == "both" else [fields["arch"]]
-            found += [Emu(name, arch, fields) for arch in archs]
+            found += [Emu(boot, arch, one) for boot, one in swept(name, fields) for arch in archs]
     found += [Debug(arch) for arch in ARCHS]
     found += [Tool(path) for path in sorted(glob.glob(os.path.join(ROOT, "tests/tools/test_*.py")))]
     found += [Mutant(path) for path in sorted(glob.glob(os.path.join(ROOT, "tests/mutants/*.mutant")))]

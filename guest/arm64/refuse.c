@@ -153,9 +153,9 @@ static void refuse_sme(void)
 static void refuse_sve(void)
 {
     /* With SME alone SVE traps as not streaming, and ZFR0 says what there is of it in that mode. */
-    bool has = has_sve(), alone = !has && sysreg_read(id_aa64pfr1_el1) >> 24 & 0xf;
+    bool alone = sysreg_read(id_aa64pfr1_el1) >> 24 & 0xf;
 
-    if (has) {
+    if (has_sve()) {
         skip("the VM has it", "refuse: SVE is Undefined");
         return;
     }
@@ -167,7 +167,7 @@ static void refuse_sve(void)
        "refuse: SVE is Undefined, CPACR_EL1.ZEN open");
     sysreg_write(cpacr_el1, CPACR_FPEN(3) | (alone ? CPACR_SMEN(3) : 0));
     yield();
-    u32 ec = alone ? probe_word(sve[0].word, 0).ec : EC_SVE;
+    u32 ec = probe_word(sve[0].word, 0).ec; /* SVE's or SME's gate, which the CPU has of the two */
     ok((ec == EC_SVE || ec == EC_SME || ec == EC_UNKNOWN) && undefined(sve, ARRAY_SIZE(sve), ec),
        "refuse: SVE faults, CPACR_EL1.ZEN closed");
     fp_open();
