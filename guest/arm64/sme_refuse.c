@@ -138,10 +138,27 @@ static bool length_right(u32 len, u32 got, const u32 *lengths, u32 count)
     return got == want;
 }
 
-static void reserved_lengths(void)
+static void reserved_zcr(void)
 {
-    u32 svls[SVLS_MAX], vls[VLS_MAX];
-    u32 svl_count = sme_lengths(svls), vl_count = sve_lengths(vls);
+    u32 vls[VLS_MAX], vl_count = sve_lengths(vls);
+    bool good = true;
+
+    if (!vl_count) {
+        skip("no SVE", "sme-refuse: ZCR_EL1: every LEN, reserved bits read as zero");
+        return;
+    }
+    for (u32 len = 0; len < 16; len++) {
+        sysreg_write(zcr_el1, (len & 1 ? ~0xfull : 0) | len);
+        yield();
+        good =
+            good && sysreg_read(zcr_el1) == len && length_right(len, (u32)sve_vl(), vls, vl_count);
+    }
+    ok(good, "sme-refuse: ZCR_EL1: every LEN, reserved bits read as zero");
+}
+
+static void reserved_smcr(void)
+{
+    u32 svls[SVLS_MAX], svl_count = sme_lengths(svls);
     u64 known = 0xf | smcr_flags();
     bool good = true;
 
@@ -156,18 +173,6 @@ static void reserved_lengths(void)
     }
     ok(good, "sme-refuse: SMCR_EL1: every LEN, reserved bits zero or as written");
     sme_set_svl(SVE_MAX_VL);
-    if (!vl_count) {
-        skip("no SVE", "sme-refuse: ZCR_EL1: every LEN, reserved bits read as zero");
-        return;
-    }
-    good = true;
-    for (u32 len = 0; len < 16; len++) {
-        sysreg_write(zcr_el1, (len & 1 ? ~0xfull : 0) | len);
-        yield();
-        good =
-            good && sysreg_read(zcr_el1) == len && length_right(len, (u32)sve_vl(), vls, vl_count);
-    }
-    ok(good, "sme-refuse: ZCR_EL1: every LEN, reserved bits read as zero");
 }
 
 /*
@@ -197,34 +202,42 @@ static bool stays(const char *name, u32 mrs, u64 value, u64 may, u64 must)
     return good;
 }
 
+static const u64 values[] = {~0ull,
+                             0xffffffff00000000,
+                             0xfffffffffffffff0,
+                             0x5555555555555555,
+                             0xaaaaaaaaaaaaaaaa,
+                             0x1ff,
+                             0xffffffffffffc000,
+                             0};
+
 static void reserved_values(void)
 {
-    static const u64 values[] = {~0ull,
-                                 0xffffffff00000000,
-                                 0xfffffffffffffff0,
-                                 0x5555555555555555,
-                                 0xaaaaaaaaaaaaaaaa,
-                                 0x1ff,
-                                 0xffffffffffffc000,
-                                 0};
-    bool modes = true, pointer = true, priority = true, fp8 = true;
+    bool modes = true, pointer = true, priority = true;
 
     for (u32 i = 0; i < ARRAY_SIZE(values); i++) {
         u64 v = values[i];
         modes = modes && stays("SVCR", MRS_X0(3, 3, 4, 2, 2), v, ~0ull, 3);
         pointer = pointer && stays("TPIDR2_EL0", MRS_X0(3, 3, 13, 0, 5), v, ~0ull, ~0ull);
         priority = priority && stays("SMPRI_EL1", MRS_X0(3, 0, 1, 2, 4), v, 0xf, smpri_mask());
-        /* Reserved formats (bits 8:0) and bits above LSCALE2: what comes back is hardware's. */
-        if (has_fpmr())
-            fp8 = fp8 && stays("FPMR", MRS_X0(3, 3, 4, 4, 2), v, ~0ull, 0x0000003fff7fc000);
     }
     ok(modes, "sme-refuse: SVCR: SM and ZA held, reserved bits no one else's");
     ok(pointer, "sme-refuse: TPIDR2_EL0: all 64 bits held");
     ok(priority, "sme-refuse: SMPRI_EL1: reserved bits read as zero, priority held");
-    if (has_fpmr())
-        ok(fp8, "sme-refuse: FPMR: reserved values stay as hardware took them");
-    else
+}
+
+/* Reserved formats (bits 8:0) and bits above LSCALE2: what comes back is hardware's. */
+static void reserved_fpmr(void)
+{
+    bool good = true;
+
+    if (!has_fpmr()) {
         skip("no FPMR", "sme-refuse: FPMR: reserved values");
+        return;
+    }
+    for (u32 i = 0; i < ARRAY_SIZE(values); i++)
+        good = good && stays("FPMR", MRS_X0(3, 3, 4, 4, 2), values[i], ~0ull, 0x0000003fff7fc000);
+    ok(good, "sme-refuse: FPMR: reserved values stay as hardware took them");
 }
 
 void scenario_sme_refuse(void)
@@ -232,12 +245,18 @@ void scenario_sme_refuse(void)
     sme_open();
     if (!has_sme()) {
         denied();
+        neighbours_start();
+        reserved_zcr();
+        reserved_fpmr();
+        neighbours_stop();
         return;
     }
     sme_neighbours_start();
     offered();
-    reserved_lengths();
+    reserved_smcr();
+    reserved_zcr();
     reserved_values();
+    reserved_fpmr();
     sme_neighbours_stop();
     sme_open();
 }
