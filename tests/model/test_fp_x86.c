@@ -5,14 +5,17 @@
  * longer.
  *
  * links: hv/fp.c hv/fp_area.c hv/format.c arch/x86_64/fp.c arch/x86_64/fp_debug.c
- * arch/x86_64/fp_tiles.c links: arch/x86_64/fp_xfd.c arch/x86_64/fp_components.c
- * arch/x86_64/fp_config.c arch/x86_64/xstate_layout.c links: arch/x86_64/svm.c arch/x86_64/svm_cr.c
- * arch/x86_64/svm_exits.c arch/x86_64/svm_maps.c links: arch/x86_64/exits.c arch/x86_64/vcpu.c
- * arch/x86_64/cr.c arch/x86_64/msr.c links: arch/x86_64/cpuid_policy.c arch/x86_64/decode_cr.c
- * arch/x86_64/guest_walk.c links: tests/model/x86_64/cpu.c tests/model/x86_64/cpu_xsave.c
- * tests/model/x86_64/cpu_amx.c links: tests/model/x86_64/random.c tests/model/x86_64/insn.c
- * tests/model/x86_64/machine.c links: tests/model/x86_64/support.c tests/model/x86_64/world.c
- * tests/model/x86_64/guest.c links: tests/model/x86_64/programs.c machine: x86_64
+ * links: arch/x86_64/fp_tiles.c arch/x86_64/fp_xfd.c arch/x86_64/fp_components.c
+ * links: arch/x86_64/fp_config.c arch/x86_64/xstate_layout.c arch/x86_64/svm.c
+ * links: arch/x86_64/svm_cr.c arch/x86_64/svm_exits.c arch/x86_64/svm_maps.c
+ * links: arch/x86_64/exits.c arch/x86_64/vcpu.c arch/x86_64/cr.c arch/x86_64/msr.c
+ * links: arch/x86_64/cpuid_policy.c arch/x86_64/decode_cr.c arch/x86_64/guest_walk.c
+ * links: tests/model/x86_64/cpu.c tests/model/x86_64/cpu_xsave.c
+ * links: tests/model/x86_64/cpu_amx.c tests/model/x86_64/random.c tests/model/x86_64/insn.c
+ * links: tests/model/x86_64/machine.c tests/model/x86_64/support.c
+ * links: tests/model/x86_64/world.c tests/model/x86_64/guest.c
+ * links: tests/model/x86_64/programs.c
+ * machine: x86_64
  */
 #include "tests/model/x86_64/world.h"
 #include "fp_hw.h"

@@ -117,7 +117,10 @@ static void save(enum x86_save kind, void *area, u32 mask, bool rexw)
     int vector = x86_save(cpu, kind, area, mask, rexw);
     cpu->cr0 |= CR0_TS;
     REQUIRE(!vector, "the hypervisor's save %d of 0x%x raises %d", (int)kind, mask, vector);
-    moved_tiles(area, mask);
+    if (kind == X86_XSAVE) /* writes INIT out */
+        model_tile_bytes += mask & cpu->xcr0 & X86_TILEDATA ? X86_TILES * X86_TILE_BYTES : 0;
+    else
+        moved_tiles(area, mask);
 }
 
 static void restore(bool supervisor, const void *area, u32 mask, bool rexw)
