@@ -3,14 +3,15 @@
  * guests by the million instructions, on random machines: each guest beside a reference that is
  * never preempted. SEED=n repeats a run, STEPS=n makes it longer.
  *
- * links: hv/fp.c hv/fp_area.c hv/format.c arch/arm64/fp.c arch/arm64/fp_sme.c arch/arm64/fp_context.c
- * links: arch/arm64/fp_debug.c arch/arm64/fp_transfer.c arch/arm64/fp_config.c
- * links: arch/arm64/vec_layout.c arch/arm64/features.c arch/arm64/traps.c
- * links: arch/arm64/sysreg_traps.c arch/arm64/id_filter.c
+ * links: hv/fp.c hv/fp_area.c hv/format.c arch/arm64/fp.c arch/arm64/fp_sme.c
+ * links: arch/arm64/fp_context.c arch/arm64/fp_debug.c arch/arm64/fp_transfer.c
+ * links: arch/arm64/fp_config.c arch/arm64/vec_layout.c arch/arm64/features.c
+ * links: arch/arm64/traps.c arch/arm64/sysreg_traps.c arch/arm64/id_filter.c
  * links: tests/model/arm64/cpu.c tests/model/arm64/cpu_checks.c tests/model/arm64/cpu_sysreg.c
  * links: tests/model/arm64/cpu_step.c tests/model/arm64/machine.c tests/model/arm64/moves.c
  * links: tests/model/arm64/vectors.c tests/model/arm64/support.c tests/model/arm64/world.c
  * links: tests/model/arm64/invariants.c tests/model/arm64/programs.c
+ * links: tests/model/arm64/transfer.c
  * machine: arm64
  */
 #include "tests/model/arm64/world.h"
@@ -89,6 +90,12 @@ static void move(void)
         world_run(g, model_below(world.cpus));
         world_read_all(g);
         break;
+    case 7:
+        world_transfer(g, model_below(2) ? g : &world.guests[model_below(WORLD_GUESTS)]);
+        break;
+    case 8:
+        world_hostile(g);
+        break;
     default:
         world_run(g, model_below(4) ? g->v.pcpu->id : model_below(world.cpus));
         for (u32 n = 1 + model_below(4); n; n--)
@@ -114,6 +121,7 @@ static void sequence(u64 seed, u64 steps)
 static void random_guests(void **state)
 {
     u64 steps = model_steps(STEPS), seed = model_seed(), done = 0, traps = 0, switches = 0;
+    u64 transfers = 0, hostile = 0;
     u32 machines = 0;
 
     (void)state;
@@ -122,10 +130,14 @@ static void random_guests(void **state)
         done += world.step;
         traps += world.traps;
         switches += world.switches;
+        transfers += world.transfers;
+        hostile += world.hostile_accepted;
     }
-    print_message("# %llu instructions on %u machines, %llu switches, %llu exits\n",
-                  (unsigned long long)done, machines, (unsigned long long)switches,
-                  (unsigned long long)traps);
+    print_message(
+        "# %llu instructions on %u machines, %llu switches, %llu exits, %llu states moved "
+        "to another vCPU, %llu hostile ones accepted\n",
+        (unsigned long long)done, machines, (unsigned long long)switches, (unsigned long long)traps,
+        (unsigned long long)transfers, (unsigned long long)hostile);
 }
 
 int main(void)

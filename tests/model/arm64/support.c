@@ -99,15 +99,12 @@ bool model_zero(const void *p, size_t n)
 
 /* ---- Memory ---- */
 
-u64 model_pages_limit = ~0ull;
 static u64 pages_held;
 
 void *pages_alloc(size_t n, u64 align, enum page_use use)
 {
     (void)align;
     (void)use;
-    if (pages_held + n > model_pages_limit)
-        return NULL;
     void *pages = aligned_alloc(PAGE_SIZE, n * PAGE_SIZE);
     if (!pages)
         abort();

@@ -194,6 +194,18 @@ void world_create(u32 i, u32 policy)
     fp_init_context(&g->v.fp.arch, &vm->arch.fp);
 }
 
+void world_forget(struct guest *g)
+{
+    if (g->v.pcpu->current == &g->v) {
+        model_at = g->v.pcpu->id;
+        fp_switch_out(&g->v);
+        arch_vcpu_switch_out(&g->v);
+        g->v.pcpu->current = NULL;
+    }
+    fp_release(&g->v);
+    world_create((u32)(g - world.guests), g->v.fp.policy);
+}
+
 void world_end(void)
 {
     for (u32 i = 0; i < world.cpus; i++)
@@ -250,6 +262,21 @@ void world_leave(u32 cpu)
             (unsigned long long)(model_moved - before), (u32)(guest_of(v) - world.guests));
 }
 
+static void no_more_squeeze(struct guest *g)
+{
+    world.no_memory++;
+    g->v.vm->fp_quota.limit = MiB(1);
+}
+
+/* Eager, and no memory: it stops, nothing is lost. */
+void world_fp_in(struct guest *g)
+{
+    while (!fp_switch_in(&g->v)) {
+        no_more_squeeze(g);
+        fp_switch_out(&g->v);
+    }
+}
+
 void world_run(struct guest *g, u32 cpu)
 {
     struct pcpu *p = &pcpus[cpu];
@@ -265,12 +292,7 @@ void world_run(struct guest *g, u32 cpu)
     g->v.pcpu = p;
     world.switches++;
     arch_vcpu_switch_in(&g->v);
-    while (!fp_switch_in(&g->v)) { /* eager, and no memory: it stops, nothing is lost */
-        world.no_memory++;
-        g->v.vm->fp_quota.limit = MiB(1);
-        model_pages_limit = ~0ull;
-        fp_switch_out(&g->v);
-    }
+    world_fp_in(g);
     g->fpsimd_only = is_clean(g->ref);
 }
 
@@ -290,13 +312,6 @@ static bool is_fpsimd(const struct insn *insn)
     default:
         return false;
     }
-}
-
-static void no_more_squeeze(struct guest *g)
-{
-    world.no_memory++;
-    g->v.vm->fp_quota.limit = MiB(1);
-    model_pages_limit = ~0ull;
 }
 
 /* On the hardware, with every exit it takes. */

@@ -41,8 +41,7 @@ bool model_zero(const void *p, size_t n);
 u64 model_steps(u64 usual); /* STEPS=n in the environment */
 u64 model_seed(void);       /* SEED=n */
 void model_srand(u64 seed);
-extern bool model_crashed;    /* vcpu_crash() was called */
-extern u64 model_pages_limit; /* pages_alloc() refuses above it */
+extern bool model_crashed; /* vcpu_crash() was called */
 
 /* ---- vectors.c: in and out of a guest ---- */
 
@@ -73,7 +72,7 @@ struct world {
     u32 cpus;
     struct vm vms[WORLD_VMS];
     struct guest guests[WORLD_GUESTS];
-    u64 seed, step, traps, switches, refused, no_memory;
+    u64 seed, step, traps, switches, refused, no_memory, transfers, hostile_accepted;
 };
 extern struct world world;
 
@@ -87,12 +86,22 @@ void world_end(void);
 void world_run(struct guest *g, u32 cpu);
 void world_leave(u32 cpu);
 
+/* fp_switch_in(), and again with memory if it found none. */
+void world_fp_in(struct guest *g);
+/* The reference becomes what an ended and restarted vCPU is; the vCPU too. */
+void world_forget(struct guest *g);
+
 /* n instructions: the guest enters, executes, is interrupted. */
 void world_execute(struct guest *g, struct insn *insns, u32 n);
 /* What all the guest's registers hold, by instructions. */
 void world_read_all(struct guest *g);
 /* I1 to I9, by looking at the CPUs. */
 void world_check(void);
+
+/* ---- transfer.c ---- */
+
+void world_transfer(struct guest *from, struct guest *to);
+void world_hostile(struct guest *g);
 
 /* ---- programs.c ---- */
 
