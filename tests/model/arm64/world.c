@@ -7,6 +7,7 @@
 #include "hv/console.h"
 
 struct world world;
+const char *world_fp[WORLD_VMS];
 struct pcpu pcpus[MAX_CPUS];
 struct vm *vms[1];
 u32 nvms;
@@ -126,6 +127,10 @@ static void configure(struct vm *vm)
     char list[80], why[200];
     size_t n;
 
+    if (world_fp[vm->id]) {
+        REQUIRE(arch_fp_config_parse(world_fp[vm->id], &vm->arch.fp, why, sizeof(why)), "%s", why);
+        return;
+    }
     do {
         n = (size_t)format_text(list, sizeof(list), "fpsimd");
         if (features.sve && model_below(4))
@@ -146,7 +151,7 @@ void world_start(u64 seed, const struct cpu_has *has, bool e2h)
     model_srand(seed);
     world.has = has ? *has : random_machine();
     world.e2h = e2h;
-    world.cpus = 1 + model_below(MAX_CPUS);
+    world.cpus = has ? MAX_CPUS : 1 + model_below(MAX_CPUS);
     boot();
     for (u32 i = 0; i < WORLD_VMS; i++) {
         world.vms[i].id = i;

@@ -76,6 +76,9 @@ struct world {
 };
 extern struct world world;
 
+/* What `fp =` says for the n-th VM; NULL (or no text): a random list. */
+extern const char *world_fp[WORLD_VMS];
+
 /* A machine by the seed, with VMs and vCPUs; nothing runs yet. `has` NULL: a random one. */
 void world_start(u64 seed, const struct cpu_has *has, bool e2h);
 /* VM n is given `fp` (as in fermata.conf) and its vCPUs are made; policy: enum fp_policy. */
