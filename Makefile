@@ -213,7 +213,8 @@ MACHINE_model_fake := $(MACHINE_host_fake)
 MACHINE_model_x86_64 := -iquote arch/x86_64 -DMAX_CPUS=3 $(patsubst %,-include %,$(wildcard tests/model/x86_64/machine.h))
 MACHINE_model_arm64 := -iquote arch/arm64 -DMAX_CPUS=3 $(patsubst %,-include %,$(wildcard tests/model/arm64/machine.h))
 test_programs = $(patsubst tests/$(1)/%.c,$(OUT_$(1))/%,$(wildcard tests/$(1)/test_*.c))
-links = $(shell sed -n 's/^.*\blinks: *\([^*]*\).*/\1/p' $(1))
+# From the first `links:` to the comment's end, however clang-format has filled its lines.
+links = $(shell sed -n '/\blinks:/,/\*\//{p;/\*\//q}' $(1) | grep -oE '\b(hv|arch|boot|guest|tests|tools)/[A-Za-z0-9_/.-]+\.[cS]\b')
 machine = $(or $(shell sed -n 's/^.*\bmachine: *\([a-z0-9_]*\) *$$/\1/p' $(1)),fake)
 
 # $(1): host or model, $(2): the test's name, $(3): its machine

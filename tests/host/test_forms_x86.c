@@ -4,7 +4,7 @@
  *
  * links: arch/x86_64/fp.c arch/x86_64/fp_debug.c arch/x86_64/xstate_layout.c
  * links: arch/x86_64/fp_components.c arch/x86_64/fp_tiles.c arch/x86_64/fp_xfd.c
- * tests/host/fake/support.c machine: x86_64
+ * machine: x86_64
  */
 #include "fake/support.h"
 #include "cpu.h"
