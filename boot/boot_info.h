@@ -101,6 +101,7 @@ struct boot_vm {
     u64 limit_ms;          /* CPU time after which the VM is stopped as failed; 0: none */
     u32 vcpus;             /* 1 to VM_MAX_VCPUS */
     u32 policy;            /* enum boot_policy */
+    u32 overcommit;        /* 1: no memory is set aside for its FP save areas */
     u32 line;              /* of its section header in fermata.conf, for messages; 0: built in */
     char error[BOOT_TEXT]; /* not empty: this VM is refused with this sentence, the others go on */
 };

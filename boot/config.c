@@ -5,7 +5,7 @@
 #include "hv/console.h"
 #include "hv/trace.h"
 
-#define VM_KEYS      "kernel, memory, vcpus, cpus, fp, policy, cmdline, limit"
+#define VM_KEYS      "kernel, memory, vcpus, cpus, fp, policy, cmdline, limit, overcommit"
 #define FERMATA_KEYS "quantum, log, trace, console"
 
 enum section { SECTION_NONE, SECTION_FERMATA, SECTION_VM };
@@ -195,6 +195,15 @@ static bool key_limit(struct parser *p, const char *value)
     return true;
 }
 
+static bool key_overcommit(struct parser *p, const char *value)
+{
+    if (!strcmp(value, "yes"))
+        p->vm->overcommit = 1;
+    else if (strcmp(value, "no"))
+        return fail(p, "overcommit '%.40s' is neither; write yes or no", value);
+    return true;
+}
+
 static const struct key {
     enum section section;
     const char *name;
@@ -212,6 +221,7 @@ static const struct key {
     {SECTION_VM, "policy", key_policy},
     {SECTION_VM, "cmdline", key_cmdline},
     {SECTION_VM, "limit", key_limit},
+    {SECTION_VM, "overcommit", key_overcommit},
 };
 
 static bool parse_key(struct parser *p, const char *name, const char *value)

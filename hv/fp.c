@@ -41,7 +41,62 @@ void fp_init(struct vcpu *v, fp_units offered, enum fp_policy policy)
     fp->live = 0;
     fp->in_sync = false;
     fp->policy = (u8)policy;
+    fp->spare = 0;
     fp->stats = (struct fp_stats){0};
+}
+
+/* Contexts with more area than they need, of any VM. Some may have grown again: then spare is 0. */
+static struct vcpu *spare_first;
+
+static bool is_listed(const struct vcpu *v)
+{
+    for (const struct vcpu *at = spare_first; at; at = at->fp.spare_next) {
+        if (at == v)
+            return true;
+    }
+    return false;
+}
+
+void fp_spare(struct vcpu *v, size_t bytes)
+{
+    struct fp_ctx *fp = &v->fp;
+
+    if (!fp->spare && !is_listed(v)) {
+        fp->spare_next = spare_first;
+        spare_first = v;
+    }
+    fp->spare = (u32)bytes;
+}
+
+static void unlist(const struct vcpu *v)
+{
+    for (struct vcpu **at = &spare_first; *at; at = &(*at)->fp.spare_next) {
+        if (*at == v) {
+            *at = v->fp.spare_next;
+            return;
+        }
+    }
+}
+
+/* Memory is wanted: what contexts do not need goes back. */
+static void reclaim(void)
+{
+    while (spare_first) {
+        struct vcpu *v = spare_first;
+        struct fp_ctx *fp = &v->fp;
+        spare_first = fp->spare_next;
+        if (fp->spare)
+            fp_area_trim(&v->vm->fp_quota, &fp->area, fp->spare);
+        fp->spare = 0;
+    }
+}
+
+static bool take_area(struct vcpu *v, size_t need, struct fp_area *area)
+{
+    if (fp_area_alloc(&v->vm->fp_quota, need, area))
+        return true;
+    reclaim();
+    return fp_area_alloc(&v->vm->fp_quota, need, area);
 }
 
 /*
@@ -55,7 +110,7 @@ static __attribute__((noinline)) bool replace_area(struct vcpu *v, size_t need)
     struct fp_ctx *fp = &v->fp;
     struct fp_area bigger;
 
-    if (!fp_area_alloc(&v->vm->fp_quota, need, &bigger))
+    if (!take_area(v, need, &bigger))
         return false;
 
     if (fp->area.base)
@@ -189,6 +244,7 @@ bool fp_grow(struct vcpu *v)
 {
     struct fp_ctx *fp = &v->fp;
 
+    fp->spare = 0;
     if (!fp->area.base)
         return true; /* EMPTY: the first use will allocate what is needed by then */
     return ensure_area(v, fp->live ? fp->live : fp->offered);
@@ -206,6 +262,9 @@ void fp_release(struct vcpu *v)
 {
     if (owns(v))
         disown(v);
+    if (is_listed(v))
+        unlist(v);
+    v->fp.spare = 0;
     fp_area_free(&v->vm->fp_quota, &v->fp.area);
 }
 

@@ -57,6 +57,8 @@ struct fp_ctx {
                       FP_NOWHERE */
     bool in_sync;  /* ACTIVE or CACHED */
     u8 policy;     /* enum fp_policy */
+    u32 spare;     /* not 0: the area needs only as many bytes now (fp_spare) */
+    struct vcpu *spare_next;
     struct fp_stats stats;
     struct arch_fp arch;
 };
@@ -92,6 +94,13 @@ bool fp_switch_in(struct vcpu *v);
  * must not enable the component.
  */
 bool fp_grow(struct vcpu *v);
+
+/*
+ * The architecture found that the first `bytes` of the area are all that the state takes now. The
+ * area stays as it is until memory is wanted; then what lies behind them goes, in place, whether
+ * the context is in memory or in the registers. fp_grow() takes it back.
+ */
+void fp_spare(struct vcpu *v, size_t bytes);
 
 /* Makes the area current without giving up the registers (for a debugger, export): ACTIVE becomes
  * CACHED. */

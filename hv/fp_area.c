@@ -164,12 +164,22 @@ static void small_free(void *base, u32 class)
     }
 }
 
+/* May this quota have the pages that an area of `bytes` takes? */
+static bool pages_allowed(const struct fp_quota *quota, size_t bytes)
+{
+    if (!quota->overcommit || (is_small(bytes) && partial[class_of(bytes)]))
+        return true;
+    return pages_spare(pages_for(bytes) * PAGE_SIZE);
+}
+
 bool fp_area_alloc(struct fp_quota *quota, size_t bytes, struct fp_area *area)
 {
     CHECK(bytes > 0 && bytes <= FP_AREA_MAX);
 
     size_t size = usable(bytes);
     if (size > quota->limit || quota->used > quota->limit - size)
+        return false;
+    if (!pages_allowed(quota, bytes))
         return false;
 
     void *base = is_small(bytes) ? small_alloc(class_of(bytes))
@@ -179,6 +189,20 @@ bool fp_area_alloc(struct fp_quota *quota, size_t bytes, struct fp_area *area)
     quota->used += size;
     *area = (struct fp_area){base, (u32)size};
     return true;
+}
+
+void fp_area_trim(struct fp_quota *quota, struct fp_area *area, size_t bytes)
+{
+    size_t keep = pages_for(bytes) * PAGE_SIZE;
+
+    if (!area->base || is_small(area->bytes) || keep == 0 || keep >= area->bytes)
+        return;
+    u8 *tail = (u8 *)area->base + keep;
+    size_t n = area->bytes - keep;
+    memset(tail, 0, n);
+    pages_free(tail, n / PAGE_SIZE, PAGES_HYPERVISOR);
+    quota->used -= n;
+    area->bytes = (u32)keep;
 }
 
 void fp_area_free(struct fp_quota *quota, struct fp_area *area)

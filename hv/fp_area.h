@@ -21,6 +21,8 @@ struct fp_area {
 struct fp_quota {
     u64 limit; /* bytes */
     u64 used;  /* bytes, by size class */
+    /* Nothing was set aside for it: it takes only what no other VM was promised, while there is. */
+    bool overcommit;
 };
 
 /*
@@ -32,6 +34,10 @@ bool fp_area_alloc(struct fp_quota *quota, size_t bytes, struct fp_area *area);
 
 /* Zeroes the area, gives it back, and empties *area. An empty area is left alone. */
 void fp_area_free(struct fp_quota *quota, struct fp_area *area);
+
+/* Keeps the first `bytes` of an area, in place, and gives back, zeroed, the whole pages behind
+ * them. */
+void fp_area_trim(struct fp_quota *quota, struct fp_area *area, size_t bytes);
 
 /* Bytes of quota that an area for `bytes` costs: the size of its class. */
 size_t fp_area_cost(size_t bytes);

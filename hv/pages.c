@@ -85,6 +85,11 @@ bool pages_reserve(u64 bytes)
     return true;
 }
 
+bool pages_spare(u64 bytes)
+{
+    return pages_left() >= reserved && pages_left() - reserved >= bytes;
+}
+
 void pages_unreserve(u64 bytes)
 {
     const u64 whole = ALIGN_UP(bytes, (u64)PAGE_SIZE);

@@ -33,6 +33,10 @@ void pages_free(void *pages, size_t n, enum page_use use);
  * nothing reserved: not that much is left.
  */
 bool pages_reserve(u64 bytes);
+
+/* Are `bytes` left that nobody was promised? */
+bool pages_spare(u64 bytes);
+
 void pages_unreserve(u64 bytes);
 
 /* Bytes in use now, per use; the most there ever were; and free. */

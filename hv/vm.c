@@ -121,14 +121,18 @@ static void free_vcpus(struct vm *vm)
 /*
  * An admitted VM can never find its FP areas missing: its quota is set aside now. Small areas share
  * pages, but may have to begin one each: a vCPU that grows has two, and a + b bytes take at most a
- * page more than their sum.
+ * page more than their sum. With overcommit only the limit holds: a growth may find nothing left,
+ * and stops the VM then.
  */
 static bool reserve_areas(struct vm *vm)
 {
     const u64 bytes = arch_fp_quota(vm);
     const u64 in_pages = (ALIGN_UP(bytes, (u64)PAGE_SIZE) + PAGE_SIZE) * vm->nvcpus;
 
-    vm->fp_quota = (struct fp_quota){.limit = bytes * vm->nvcpus, .used = 0};
+    vm->fp_quota = (struct fp_quota){.limit = bytes * vm->nvcpus,
+                                    .overcommit = vm->config->overcommit != 0};
+    if (vm->fp_quota.overcommit)
+        return true;
     if (!pages_reserve(in_pages))
         return false;
     vm->reserved = in_pages;

@@ -15,7 +15,7 @@
 
 /* Further on in struct vcpu. */
 #define VCPU_FP_IN_SYNC 596
-#define VCPU_EXITS      824
+#define VCPU_EXITS      840
 
 /* An FP image (vec_layout.h). */
 #define VEC_STATUS_OFFSET 8 /* FPSR, FPCR */

@@ -56,8 +56,9 @@ enum vcpu_event exit_gate_closed(struct vcpu *v, u8 vector, enum fp_trap_result 
     if (result == FP_TRAP_RETRY)
         return VCPU_RESUME;
     if (result == FP_TRAP_NO_MEMORY)
-        return exit_stop(v, "no memory for its FP save area: give the VM a shorter fp list, or the "
-                            "machine more memory");
+        return exit_stop(v,
+                         "no memory for its FP save area: leave overcommit out, or give the VM a "
+                         "shorter fp list, or the machine more memory");
     /* With the gate open only XFD has a claim on either vector: this is the guest's own. */
     return exit_fault(v, vector, vector == VECTOR_GP);
 }

@@ -76,6 +76,7 @@ void fp_xfd_rearm(struct vcpu *v)
         return;
     fp->armed = true;
     fp_plan(&v->fp);
+    fp_spare(v, fp->bytes);
     virt->trap_nm(v, true);
 }
 

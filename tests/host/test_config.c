@@ -181,9 +181,9 @@ static const struct {
     {"[fermata]\nkernel = a\n",
      "2: unknown key 'kernel' in [fermata]; the keys are quantum, log, trace, console"},
     {VM "Memory = 16M\n", "3: unknown key 'Memory' in [vm.a]; the keys are kernel, memory, vcpus, "
-                          "cpus, fp, policy, cmdline, limit"},
+                          "cpus, fp, policy, cmdline, limit, overcommit"},
     {VM "= 16M\n", "3: unknown key '' in [vm.a]; the keys are kernel, memory, vcpus, cpus, fp, "
-                   "policy, cmdline, limit"},
+                   "policy, cmdline, limit, overcommit"},
     {VM "memory 16M\n", "3: 'memory 16M' has no =; write key = value, or put # before a comment"},
     {VM "kernel = b\n", "3: kernel is given a second time in this section; remove one of the two"},
     {VM "[vm.b]\nkernel=b\n\n[vm.a]\n",

@@ -68,6 +68,12 @@ void fp_plan(struct fp_ctx *fp)
     fp->arch.allocated = (u32)fp->arch.enabled;
 }
 
+void fp_spare(struct vcpu *spared, size_t bytes)
+{
+    (void)spared;
+    (void)bytes;
+}
+
 /* The area must be large enough before the component can become live. */
 bool fp_grow(struct vcpu *v)
 {

@@ -171,7 +171,7 @@ static void wrong_config(void **state)
     fw.conf = "[vm.a]\nkernl=x\n";
     fails(EFI_INVALID_PARAMETER,
           "fermata.conf:2: unknown key 'kernl' in [vm.a]; the keys are kernel, memory, "
-          "vcpus, cpus, fp, policy, cmdline, limit");
+          "vcpus, cpus, fp, policy, cmdline, limit, overcommit");
     assert_int_equal(fw.held, 0);
 }
 

@@ -39,6 +39,12 @@ void panic(const char *fmt, ...)
     abort();
 }
 
+void fp_spare(struct vcpu *spared, size_t bytes)
+{
+    (void)spared;
+    (void)bytes;
+}
+
 bool fp_grow(struct vcpu *grown)
 {
     (void)grown;

@@ -28,7 +28,7 @@ static int teardown(void **state)
 /* Every size: aligned, large enough, zeroed, charged what fp_area_cost() says, given back whole. */
 static void every_size(void **state)
 {
-    struct fp_quota quota = {MiB(1), 0};
+    struct fp_quota quota = {.limit = MiB(1)};
     struct fp_area area;
     size_t last_cost = 0;
 
@@ -63,7 +63,7 @@ static void waste_is_bounded(void **state)
 
 static void sizes_that_cannot_be(void **state)
 {
-    struct fp_quota quota = {MiB(1), 0};
+    struct fp_quota quota = {.limit = MiB(1)};
     struct fp_area area = {NULL, 0};
 
     (void)state;
@@ -82,7 +82,7 @@ static void quota_is_exact(void **state)
     (void)state;
     for (u32 i = 0; i < ARRAY_SIZE(sizes); i++) {
         size_t cost = fp_area_cost(sizes[i]);
-        struct fp_quota quota = {3 * cost - 1, 0};
+        struct fp_quota quota = {.limit = 3 * cost - 1};
         struct fp_area a, b, c = {(void *)1, 7};
         assert_true(fp_area_alloc(&quota, sizes[i], &a));
         assert_true(fp_area_alloc(&quota, sizes[i], &b));
@@ -102,7 +102,7 @@ static void quota_is_exact(void **state)
 /* Limits below what is used already, and limits near 2^64, do not wrap. */
 static void quota_extremes(void **state)
 {
-    struct fp_quota quota = {0, 0};
+    struct fp_quota quota = {.limit = 0};
     struct fp_area a, b;
 
     (void)state;
@@ -122,7 +122,7 @@ static void quota_extremes(void **state)
 /* No page to be had: refused, nothing charged, and fine again afterwards. */
 static void memory_exhausted(void **state)
 {
-    struct fp_quota quota = {MiB(8), 0};
+    struct fp_quota quota = {.limit = MiB(8)};
     struct fp_area areas[64], none;
     u32 n = 0;
 
@@ -144,7 +144,7 @@ static void memory_exhausted(void **state)
 /* A byte beyond the usable ones is noticed when the area is freed. */
 static void guard_is_checked(void **state)
 {
-    struct fp_quota quota = {MiB(1), 0};
+    struct fp_quota quota = {.limit = MiB(1)};
     struct fp_area area;
 
     (void)state;
@@ -164,7 +164,7 @@ static void guard_is_checked(void **state)
 /* A write to freed memory is noticed when it is handed out again. */
 static void write_after_free_is_noticed(void **state)
 {
-    struct fp_quota quota = {MiB(1), 0};
+    struct fp_quota quota = {.limit = MiB(1)};
     struct fp_area keep, area;
 
     (void)state;
@@ -184,7 +184,7 @@ static void write_after_free_is_noticed(void **state)
 
 static void double_free_is_noticed(void **state)
 {
-    struct fp_quota quota = {MiB(1), 0};
+    struct fp_quota quota = {.limit = MiB(1)};
     struct fp_area area, copy;
 
     (void)state;
@@ -197,7 +197,7 @@ static void double_free_is_noticed(void **state)
 /* Contents are gone when an area is freed: a new one at the same place is zero. */
 static void nothing_outlives_a_free(void **state)
 {
-    struct fp_quota quota = {MiB(1), 0};
+    struct fp_quota quota = {.limit = MiB(1)};
     struct fp_area keep, area;
 
     (void)state;
@@ -239,7 +239,7 @@ static void check_live(const struct live *l)
 /* Random allocs and frees of three VMs: marks survive, so nothing overlaps; quotas add up. */
 static void random_against_reference(void **state)
 {
-    struct fp_quota quota[3] = {{40000, 0}, {100000, 0}, {MiB(1), 0}};
+    struct fp_quota quota[3] = {{.limit = 40000}, {.limit = 100000}, {.limit = MiB(1)}};
     struct live live[LIVE] = {0};
     u64 used[3] = {0}, refused = 0;
 
@@ -282,9 +282,74 @@ static void random_against_reference(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/* The tail of a large area goes back in place, zeroed, and the quota follows; small ones stay. */
+static void trimmed(void **state)
+{
+    struct fp_quota quota = {.limit = MiB(1)};
+    struct fp_area area;
+
+    (void)state;
+    assert_true(fp_area_alloc(&quota, 11008, &area));
+    memset(area.base, 0x5a, area.bytes);
+    u8 *base = area.base;
+    fp_area_trim(&quota, &area, 2816);
+    assert_ptr_equal(area.base, base);
+    assert_int_equal(area.bytes, PAGE_SIZE);
+    assert_int_equal(quota.used, PAGE_SIZE);
+    assert_int_equal(fake_pages_held, 1);
+    assert_true(fake_pages_freed_zero);
+    assert_int_equal(base[0], 0x5a);
+    assert_int_equal(base[4095], 0x5a);
+    fp_area_trim(&quota, &area, 576); /* a page is the least there is of it */
+    assert_int_equal(area.bytes, PAGE_SIZE);
+    fp_area_trim(&quota, &area, 0);
+    fp_area_trim(&quota, &area, 100000);
+    assert_int_equal(area.bytes, PAGE_SIZE);
+    fp_area_free(&quota, &area);
+    assert_int_equal(quota.used, 0);
+    assert_true(fp_area_alloc(&quota, 1700, &area));
+    fp_area_trim(&quota, &area, 576);
+    assert_int_equal(area.bytes, fp_area_cost(1700));
+    fp_area_free(&quota, &area);
+    fp_area_trim(&quota, &area, 576); /* an empty one is left alone */
+    assert_int_equal(quota.used, 0);
+}
+
+/* Overcommitted, a VM gets what is left, and never what another was promised. */
+static void overcommitted(void **state)
+{
+    struct fp_quota mine = {.limit = MiB(1), .overcommit = true}, theirs = {.limit = MiB(1)};
+    struct fp_area area[4] = {{NULL, 0}}, small = {NULL, 0};
+
+    (void)state;
+    fake_pages_limit = 9;
+    fake_pages_promised = 3;
+    assert_true(fp_area_alloc(&mine, 11008, &area[0]));
+    assert_true(fp_area_alloc(&mine, 11008, &area[1]));
+    assert_false(fp_area_alloc(&mine, 11008, &area[2])); /* three pages are left: not for it */
+    assert_false(fp_area_alloc(&mine, 1, &small));
+    assert_int_equal(mine.used, 2 * 12288);
+    assert_true(fp_area_alloc(&theirs, 11008, &area[3]));
+    fake_pages_promised = 0; /* taken */
+    fp_area_trim(&mine, &area[0], 2816);
+    assert_true(fp_area_alloc(&mine, 600, &small)); /* a slab is begun */
+    struct fp_area another;
+    fake_pages_promised = 9;
+    assert_true(fp_area_alloc(&mine, 600, &another)); /* and has room: it costs no page */
+    fp_area_free(&mine, &another);
+    fp_area_free(&mine, &small);
+    fp_area_free(&mine, &area[0]);
+    fp_area_free(&mine, &area[1]);
+    fp_area_free(&theirs, &area[3]);
+    assert_int_equal(mine.used + theirs.used, 0);
+    fake_pages_promised = 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(trimmed),
+        TEST(overcommitted),
         TEST(every_size),
         TEST(waste_is_bounded),
         TEST(sizes_that_cannot_be),

@@ -2,11 +2,11 @@
  * hv_main() from boot to verdict on the fake machine: VMs made, refused, scheduled, ended; their
  * console; FP state of many guests under the real scheduler.
  *
- * links: hv/trace.c hv/main.c hv/vm.c hv/sched.c hv/hypercall.c hv/report.c hv/console.c hv/format.c
- * links: hv/uart.c hv/screen.c hv/font.c
- * links: hv/pages.c hv/ranges.c hv/memmap.c hv/fp.c hv/fp_area.c
- * links: tests/host/fake/fake.c tests/host/fake/guest.c tests/host/fake/world.c
- * links: tests/host/fake/machine.c tests/host/fake/programs.c tests/host/fake/support.c
+ * links: hv/trace.c hv/main.c hv/vm.c hv/sched.c hv/hypercall.c hv/report.c hv/console.c
+ * hv/format.c links: hv/uart.c hv/screen.c hv/font.c links: hv/pages.c hv/ranges.c hv/memmap.c
+ * hv/fp.c hv/fp_area.c links: tests/host/fake/fake.c tests/host/fake/guest.c
+ * tests/host/fake/world.c links: tests/host/fake/machine.c tests/host/fake/programs.c
+ * tests/host/fake/support.c
  */
 #include "fake/machine.h"
 #include "hv/console.h"

@@ -301,7 +301,7 @@ static void pages_reserved(void **state)
 /* Areas on the real pages: random use, and every page comes back. */
 static void areas_on_pages(void **state)
 {
-    struct fp_quota quota = {MiB(3), 0};
+    struct fp_quota quota = {.limit = MiB(3)};
     struct fp_area areas[64] = {{NULL, 0}};
 
     (void)state;

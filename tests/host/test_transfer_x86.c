@@ -45,6 +45,12 @@ void cpu_detect(void)
 {
 }
 
+void fp_spare(struct vcpu *spared, size_t bytes)
+{
+    (void)spared;
+    (void)bytes;
+}
+
 bool fp_grow(struct vcpu *v)
 {
     (void)v;

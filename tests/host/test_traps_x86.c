@@ -30,6 +30,12 @@ void fp_plan(struct fp_ctx *fp)
     (void)fp;
 }
 
+void fp_spare(struct vcpu *spared, size_t bytes)
+{
+    (void)spared;
+    (void)bytes;
+}
+
 bool fp_grow(struct vcpu *v)
 {
     (void)v;

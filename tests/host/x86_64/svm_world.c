@@ -17,6 +17,12 @@ bool has_ended;
 u32 fp_traps, starts, offs;
 enum fp_trap_result fp_answer;
 
+bool pages_spare(u64 bytes)
+{
+    (void)bytes;
+    return true;
+}
+
 void *pages_alloc(size_t n, u64 align, enum page_use use)
 {
     void *pages = aligned_alloc(align, n * PAGE_SIZE);
@@ -111,6 +117,12 @@ void fp_init(struct vcpu *v, fp_units offered, enum fp_policy policy)
     v->fp.offered = offered;
     v->fp.policy = (u8)policy;
     v->fp.cpu = FP_NOWHERE;
+}
+
+void fp_spare(struct vcpu *v, size_t bytes)
+{
+    (void)v;
+    (void)bytes;
 }
 
 bool fp_grow(struct vcpu *v)

@@ -78,4 +78,65 @@ regs_get:
     .endr
     ret
 
+/* struct wide_regs: ZMM_Hi256 at 0, Hi16_ZMM at 512, opmask at 1536, TILECFG at 1600, tiles at 1664. */
+    .globl  zmm_set
+zmm_set:
+    .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+    vinserti64x4 $1, 32 * \n(%rdi), %zmm\n, %zmm\n
+    .endr
+    .irp n, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+    vmovdqu64 512 + 64 * (\n - 16)(%rdi), %zmm\n
+    .endr
+    .irp n, 0, 1, 2, 3, 4, 5, 6, 7
+    kmovq   1536 + 8 * \n(%rdi), %k\n
+    .endr
+    ret
+
+    .globl  zmm_get
+zmm_get:
+    .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+    vextracti64x4 $1, %zmm\n, 32 * \n(%rdi)
+    .endr
+    .irp n, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+    vmovdqu64 %zmm\n, 512 + 64 * (\n - 16)(%rdi)
+    .endr
+    .irp n, 0, 1, 2, 3, 4, 5, 6, 7
+    kmovq   %k\n, 1536 + 8 * \n(%rdi)
+    .endr
+    ret
+
+    .globl  tiles_set
+tiles_set:
+    ldtilecfg 1600(%rdi)
+    mov     $64, %eax
+    .irp n, 0, 1, 2, 3, 4, 5, 6, 7
+    test    $(1 << \n), %sil
+    jz      1f
+    tileloadd 1664 + 1024 * \n(%rdi,%rax), %tmm\n
+1:
+    .endr
+    ret
+
+    .globl  tiles_get
+tiles_get:
+    sttilecfg 1600(%rdi)
+    mov     $64, %eax
+    .irp n, 0, 1, 2, 3, 4, 5, 6, 7
+    test    $(1 << \n), %sil
+    jz      1f
+    tilestored %tmm\n, 1664 + 1024 * \n(%rdi,%rax)
+1:
+    .endr
+    ret
+
+    .globl  tiles_release
+tiles_release:
+    tilerelease
+    ret
+
+    .globl  tiles_configure
+tiles_configure:
+    ldtilecfg (%rdi)
+    ret
+
     .section .note.GNU-stack, "", @progbits

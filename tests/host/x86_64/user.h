@@ -26,6 +26,23 @@ struct regs {
 _Static_assert(offsetof(struct regs, ymm) == 160, "user.S knows the offsets");
 _Static_assert(offsetof(struct regs, scratch) == 672, "user.S knows the offsets");
 
+/* AVX-512 and AMX, where the CPU has them: the upper halves of ZMM0-15, ZMM16-31, k0-7 and tiles.
+ */
+struct wide_regs {
+    u8 zmm_hi256[16][32];
+    u8 hi16_zmm[16][64];
+    u64 opmask[8];
+    u8 tilecfg[64];
+    u8 tiles[8][1024];
+} ALIGNED(64);
+
+void zmm_set(const struct wide_regs *r);
+void zmm_get(struct wide_regs *r);
+void tiles_set(const struct wide_regs *r, u32 tiles); /* LDTILECFG, then the tiles of the mask */
+void tiles_get(struct wide_regs *r, u32 tiles);
+void tiles_release(void);
+void tiles_configure(const void *tilecfg);
+
 void regs_set(const struct regs *r, u32 wide);
 void regs_get(struct regs *r, u32 wide);
 bool wide_vectors(void);
@@ -44,6 +61,8 @@ NORETURN void user_fail(const char *what);
 /* CR0 and XCR0 as the privileged instructions left them: they fault here, and are done by hand. */
 extern u64 user_cr0;
 extern u64 user_xcr0;
+extern u64 user_xfd, user_xfd_err; /* storage only: nothing faults by them */
+extern u32 user_xsetbvs;           /* XSETBVs so far */
 void user_catch_faults(void);
 
 /* At each CLTS: is the mover's mask within XCR0? Not for FXSAVE's, which have none. */

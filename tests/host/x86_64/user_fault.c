@@ -12,6 +12,7 @@
 #define UC_RSI 14
 #define UC_RDX 17
 #define UC_RAX 18
+#define UC_RCX 19
 #define UC_RIP 21
 
 /* Pages of the movers may be written: their privileged instructions become no operation. */
@@ -22,6 +23,16 @@ bool user_masks_checked;
 
 u64 user_cr0 = 8;
 u64 user_xcr0 = 1;
+u64 user_xfd, user_xfd_err;
+u32 user_xsetbvs;
+
+/* The two MSRs the FP code knows here. */
+static u64 *msr(u64 number)
+{
+    if (number != 0x1c4 && number != 0x1c5)
+        user_fail("an MSR that is none of ours");
+    return number == 0x1c4 ? &user_xfd : &user_xfd_err;
+}
 
 void user_print(const char *fmt, ...)
 {
@@ -83,7 +94,16 @@ static void handler(int signal, void *info, u64 *uc)
         uc[UC_RIP] += 3;
     } else if (at[0] == 0x0f && at[1] == 0x01 && at[2] == 0xd1) { /* XSETBV */
         user_xcr0 = uc[UC_RDX] << 32 | (u32)uc[UC_RAX];
+        user_xsetbvs++;
         uc[UC_RIP] += 3;
+    } else if (at[0] == 0x0f && at[1] == 0x30) { /* WRMSR */
+        *msr((u32)uc[UC_RCX]) = uc[UC_RDX] << 32 | (u32)uc[UC_RAX];
+        uc[UC_RIP] += 2;
+    } else if (at[0] == 0x0f && at[1] == 0x32) { /* RDMSR */
+        u64 value = *msr((u32)uc[UC_RCX]);
+        uc[UC_RAX] = (u32)value;
+        uc[UC_RDX] = value >> 32;
+        uc[UC_RIP] += 2;
     } else {
         user_fail("a fault that is none of ours");
     }

@@ -12,31 +12,46 @@ static struct regs got;
 bool x87_pointers; /* FIP, FDP, FOP are what they were set to: not so in QEMU */
 bool undisturbed;  /* no signal comes between guest and mover */
 static bool avx;   /* the CPU has it */
+u64 user_components = 7;
 static u64 seed = 20260729;
+
+#define SYS_ARCH_PRCTL      158
+#define ARCH_REQ_XCOMP_PERM 0x1023
 
 /* ---- The machine around hv/fp.c ---- */
 
-static u8 memory[16][PAGE_SIZE] ALIGNED(4096);
+#define PAGES 1100u
+
+static u8 memory[PAGES][PAGE_SIZE] ALIGNED(4096);
+static u8 is_taken[PAGES];
 u32 taken;
 
 void *pages_alloc(size_t n, u64 align, enum page_use use)
 {
     (void)align;
     (void)use;
-    for (u32 i = 0; n == 1 && i < 16; i++) {
-        if (!(taken & 1u << i)) {
-            taken |= 1u << i;
-            return memset(memory[i], 0, PAGE_SIZE);
-        }
+    for (u32 i = 0, run = 0; i < PAGES; i++) {
+        run = is_taken[i] ? 0 : run + 1;
+        if (run < n)
+            continue;
+        u32 first = i + 1 - (u32)n;
+        memset(is_taken + first, 1, n);
+        taken += (u32)n;
+        return memset(memory[first], 0, n * PAGE_SIZE);
     }
     return NULL;
 }
 
 void pages_free(void *page, size_t n, enum page_use use)
 {
-    (void)n;
     (void)use;
-    taken &= ~(1u << ((u8 *)page - memory[0]) / PAGE_SIZE);
+    memset(is_taken + ((u8 *)page - memory[0]) / PAGE_SIZE, 0, n);
+    taken -= (u32)n;
+}
+
+bool pages_spare(u64 bytes)
+{
+    return (PAGES - taken) * (u64)PAGE_SIZE >= bytes;
 }
 
 struct pcpu *arch_this_cpu(void)
@@ -71,8 +86,13 @@ static unsigned cpl(const struct vcpu *v)
     return 0;
 }
 
+static void trap_nm(struct vcpu *v, bool trap)
+{
+    v->arch.open_exceptions = trap;
+}
+
 static const struct virt_ops ops = {
-    .gate = gate, .gate_open = gate_open, .get = get_reg, .cpl = cpl};
+    .trap_nm = trap_nm, .gate = gate, .gate_open = gate_open, .get = get_reg, .cpl = cpl};
 const struct virt_ops *virt = &ops;
 
 /* ---- Contexts ---- */
@@ -105,6 +125,7 @@ void start_with(struct vcpu *v, enum fp_policy policy, u64 xcr0)
     fp_init(v, FP_UNIT_BASE, policy);
     v->fp.arch.perm = cpu_has.xsave ? fp_hw_offered() : 0;
     v->fp.arch.xcr0 = v->fp.arch.enabled = xcr0;
+    v->fp.arch.armed = fp_hw.xfd && (v->fp.arch.perm & XCR0_TILEDATA);
     fp_plan(&v->fp);
     v->arch.vmcb = &vmcb;
     code64(true);
@@ -227,7 +248,10 @@ static void detect(void)
 
     cpu_has.vendor[0] = 'x'; /* detected */
     cpu_has.xsave = one.ecx & BIT(27);
-    cpu_has.xcr0 = cpu_has.xsave ? xgetbv(0) & 7 : 0;
+    if (user_components & XCR0_AMX)
+        user_call(SYS_ARCH_PRCTL, ARCH_REQ_XCOMP_PERM, 18, 0, 0);
+    cpu_has.xcr0 = cpu_has.xsave ? xgetbv(0) & user_components : 0;
+    cpu_has.xgetbv1 = cpu_has.xsave && (cpuid(0xd, 1).eax & 4);
     cpu_has.xsaveopt = cpu_has.xsave && (cpuid(0xd, 1).eax & 1);
     cpu_has.xsavec = cpu_has.xsave && (cpuid(0xd, 1).eax & 2);
     learn();
@@ -288,7 +312,7 @@ u32 run_everything(const struct user_test *tests, u32 count)
     u32 n = 0;
 
     user_catch_faults();
-    vm.fp_quota.limit = MiB(1);
+    vm.fp_quota.limit = MiB(8);
     detect();
     u32 bad = run_all(tests, count, &n, "CLTS faults");
     machine_undisturbed();

@@ -12,9 +12,10 @@
 #include "arch/arch.h"
 
 extern struct vm vm;
-extern u32 taken;         /* pages, a bit each */
-extern bool x87_pointers; /* FIP, FDP, FOP are what they were set to: not so in QEMU */
-extern bool undisturbed;  /* no signal comes between guest and mover */
+extern u32 taken;           /* pages */
+extern u64 user_components; /* XCR0 bits to use, if the CPU has them; 7 unless set before all */
+extern bool x87_pointers;   /* FIP, FDP, FOP are what they were set to: not so in QEMU */
+extern bool undisturbed;    /* no signal comes between guest and mover */
 
 u64 user_random(void);
 

@@ -157,7 +157,7 @@ void world_start(u64 seed, const struct cpu_has *has, bool e2h)
         world.vms[i].id = i;
         world.vms[i].arch.last_vcpu = ~0u;
         configure(&world.vms[i]);
-        world.vms[i].fp_quota = (struct fp_quota){MiB(1), 0};
+        world.vms[i].fp_quota = (struct fp_quota){.limit = MiB(1)};
     }
     for (u32 i = 0; i < WORLD_GUESTS; i++)
         world_create(i, model_below(4) ? FP_LAZY : FP_EAGER);
