@@ -170,25 +170,26 @@ fp_units arch_fp_gate_state(const struct vcpu *v);
 
 /* ---- FP: called by hv/fp_transfer.c; the records are described in hv/abi.h ---- */
 
-/* Bytes that all records of this context take now. */
+/* Bytes that all records of this context take now. Its state is in memory: it is EMPTY or INACTIVE,
+ * and arch_fp_controls_out() has been called. */
 size_t arch_fp_export_bytes(const struct vcpu *v);
 
-/* Writes them to `to`. The state is in the area (INACTIVE or CACHED) and in v's control state. */
+/* Writes them to `to`, 8-byte aligned. */
 void arch_fp_export(const struct vcpu *v, void *to);
 
 /*
  * Is this a state that the vCPU could have? Pure, complete, never trusts a size or an offset; `n`
  * bytes at `records`, 8-byte aligned. On true *area_bytes is what the area will have to hold (0:
- * none, all is in reset state). On false *why is one sentence for the console, *denied tells "not
- * permitted to this VM" from "malformed".
+ * none, the registers are in reset state). On false *why is one sentence for the console, *denied
+ * tells "not permitted to this VM" from "malformed".
  */
 bool arch_fp_import_check(const struct vcpu *v, const void *records, size_t n, size_t *area_bytes,
                           bool *denied, const char **why);
 
 /*
- * Takes over what arch_fp_import_check() accepted: control state, and the registers into `area`
- * (fresh, zeroed, of at least area_bytes). The vCPU's old state has left the registers. Installs
- * what is installed eagerly if v is current.
+ * Takes over what arch_fp_import_check() accepted: control state into v->fp.arch, registers into
+ * `area` (fresh, zeroed, of at least *area_bytes; empty if that was 0), which becomes v's when this
+ * returns. v is installed nowhere: arch_fp_controls() follows when it runs next.
  */
 void arch_fp_import(struct vcpu *v, const void *records, size_t n, struct fp_area *area);
 

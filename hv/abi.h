@@ -11,8 +11,8 @@
  * preserved. PSCI 1.1 and the SMCCC calls (version, features, vendor UID) are answered as Arm
  * DEN0022 and DEN0028 say.
  *
- * Status: 0, or one of the negative numbers below (SMCCC's). An undefined function returns
- * NOT_SUPPORTED, and is said once on the hypervisor's console.
+ * Status: 0, or one of the negative numbers below (SMCCC's, and from -4 on Fermata's own). An
+ * undefined function returns NOT_SUPPORTED, and is said once on the hypervisor's console.
  */
 #ifndef FERMATA_ABI_H
 #define FERMATA_ABI_H
@@ -50,16 +50,18 @@
 /*
  * A vCPU's FP state as a sequence of records. Argument 1: guest-physical address of a struct
  * fermata_fp_transfer, 8-byte aligned. EXPORT writes at most `bytes` bytes of records to `records`;
- * value = the bytes there are (a size of 0 asks for it). IMPORT reads exactly `bytes` bytes and
- * replaces the whole FP state of that vCPU, or refuses with INVALID or DENIED and changes nothing.
+ * value = the bytes there are (`bytes` of 0 asks for them; fewer than there are is INVALID). IMPORT
+ * reads exactly `bytes` bytes and replaces the whole FP state of that vCPU, or refuses with
+ * INVALID, DENIED or NO_MEMORY and changes nothing.
  */
 #define FERMATA_HC_FP_EXPORT (FERMATA_HC_BASE + 4)
 #define FERMATA_HC_FP_IMPORT (FERMATA_HC_BASE + 5)
 
 #define FERMATA_OK            0
 #define FERMATA_NOT_SUPPORTED (-1)
-#define FERMATA_DENIED        (-2) /* well formed, but not permitted to this VM */
 #define FERMATA_INVALID       (-3) /* SMCCC INVALID_PARAMETER */
+#define FERMATA_DENIED        (-4) /* well formed, but not permitted to this VM */
+#define FERMATA_NO_MEMORY     (-5) /* no save area to be had; nothing has changed */
 
 /*
  * A record is a header of two 32-bit words, type and bytes of payload, then the payload, padded

@@ -2,6 +2,7 @@
 #include "hv/hypercall.h"
 #include "hv/abi.h"
 #include "hv/console.h"
+#include "hv/fp_transfer.h"
 
 /* The counter of abi.h's FERMATA_STAT_*, or false: there is none of that number. Out of line, for
  * its table is built on the stack and the other calls need none. */
@@ -26,6 +27,13 @@ static __attribute__((noinline)) bool stat(const struct vcpu *v, u64 which, u64 
         return false;
     *value = counters[which];
     return true;
+}
+
+static __attribute__((noinline)) enum vcpu_event transfer(struct vcpu *v, bool import, u64 gpa,
+                                                          struct hypercall_result *result)
+{
+    result->status = fp_transfer_call(v, import, gpa, &result->value);
+    return v->state == VCPU_STOPPED ? VCPU_VM_ENDED : VCPU_RESUME;
 }
 
 /* Out of line: the calls that happen on every switch stay small. */
@@ -56,6 +64,9 @@ enum vcpu_event hypercall(struct vcpu *v, u64 function, u64 argument,
     case FERMATA_HC_POWER_OFF:
         vm_end(v->vm, argument);
         return VCPU_VM_ENDED;
+    case FERMATA_HC_FP_EXPORT:
+    case FERMATA_HC_FP_IMPORT:
+        return transfer(v, function == FERMATA_HC_FP_IMPORT, argument, result);
     default:
         undefined(v, function);
         result->status = FERMATA_NOT_SUPPORTED;

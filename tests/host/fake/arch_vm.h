@@ -16,6 +16,7 @@ struct arch_vcpu {
     struct oracle *oracle; /* what its guest must see: world.h */
     u64 pc;
     u64 steps; /* instructions its program has run */
+    u64 transfers; /* exports and imports it asked for */
     bool interrupts_off;
 };
 

@@ -1,5 +1,6 @@
 /* The FP side of the fake machine: registers, gates, area layout, guest accesses. */
 #include "fake.h"
+#include "fake_transfer.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -133,6 +134,17 @@ static void check_area(const struct fp_area *area)
     assert_non_null(area->base);
     assert_int_equal((uintptr_t)area->base % FP_AREA_ALIGN, 0);
     assert_true(((u64 *)area->base)[AT_MAGIC] == MAGIC);
+}
+
+bool fake_area_sound(const void *area, size_t bytes, u64 xcr_ever)
+{
+    const u64 *w = area;
+
+    return bytes >= BASE_BYTES && bytes % 8 == 0 && w[AT_MAGIC] == MAGIC &&
+           (w[AT_INUSE] & ~xcr_ever) == 0 &&
+           bytes >= (xcr_ever & FAKE_XCR_E1   ? E1_BYTES
+                     : xcr_ever & FAKE_XCR_E0 ? E0_BYTES
+                                              : BASE_BYTES);
 }
 
 void arch_fp_reset(const struct fp_ctx *fp, struct fp_area *fresh)

@@ -35,6 +35,23 @@ static enum vcpu_event power_off(struct vcpu *v, u64 status)
     return call(v, FERMATA_HC_POWER_OFF, status, &answer, &value);
 }
 
+/* The guest takes its own FP state out and puts it back: nothing must have changed. */
+static void there_and_back(struct vcpu *v)
+{
+    struct fermata_fp_transfer t = {v->id, 0, v->vm->ram_gpa + PAGE_SIZE, KiB(64)};
+    s64 status;
+    u64 bytes, value;
+
+    memcpy(v->vm->ram, &t, sizeof(t));
+    call(v, FERMATA_HC_FP_EXPORT, v->vm->ram_gpa, &status, &bytes);
+    assert_int_equal(status, FERMATA_OK);
+    t.bytes = bytes;
+    memcpy(v->vm->ram, &t, sizeof(t));
+    call(v, FERMATA_HC_FP_IMPORT, v->vm->ram_gpa, &status, &value);
+    assert_int_equal(status, FERMATA_OK);
+    v->arch.transfers += 2;
+}
+
 static void fp_step(struct vcpu *v)
 {
     u32 reg = fake_below(FAKE_REGS);
@@ -51,6 +68,8 @@ static void fp_step(struct vcpu *v)
         result = world_smstart(v);
         break;
     case 3:
+        there_and_back(v);
+        break;
     case 4:
     case 5:
     case 6:
