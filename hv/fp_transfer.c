@@ -52,9 +52,9 @@ enum fp_transfer fp_import(struct vcpu *v, const void *records, size_t n, const 
     size_t area_bytes = 0;
     bool denied = false;
 
-    *why = "";
     if (!arch_fp_import_check(v, records, n, &area_bytes, &denied, why))
         return denied ? FP_TRANSFER_DENIED : FP_TRANSFER_INVALID;
+    *why = "";
     if (area_bytes && !fp_area_alloc(&v->vm->fp_quota, area_bytes, &area)) {
         *why = "no memory for its FP save area";
         return FP_TRANSFER_NO_MEMORY;

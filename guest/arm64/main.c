@@ -20,6 +20,7 @@ const struct scenario scenarios[] = {
     {"id-walk", scenario_id_walk, true},
     {"psci", scenario_psci, true},
     {"fp8", scenario_fp8, true},
+    {"transfer", scenario_transfer, true},
     {"sme", scenario_sme, true},
     {"sme-bugs", scenario_sme_bugs, true},
     {"sme-refuse", scenario_sme_refuse, true},

@@ -16,6 +16,7 @@ const struct scenario scenarios[] = {
     {"refuse", scenario_refuse, true},
     {"debug", scenario_debug, true},
     {"debug-neighbour", scenario_debug_neighbour, false},
+    {"transfer", scenario_transfer, true},
     {"bench", scenario_bench, false},
     /* Bad guests: each ends its VM. */
     {"triple", scenario_triple, false},

@@ -1,0 +1,90 @@
+/*
+ * transfer: FP state exported and imported by hypercall, with and without streaming mode and ZA;
+ * hostile records are refused and change nothing. Rows of BUGS.md: 14, 15, 16, 22, 23.
+ */
+#include "guest/arm64/scenarios.h"
+#include "guest/arm64/sme.h"
+#include "guest/transfer.h"
+
+static u32 mode; /* SVCR of the pictures, where there is SME */
+static struct fp_image want, got;
+
+static void load(bool first)
+{
+    u64 seed = pattern_seed(0, first ? 901 : 902);
+
+    if (has_sme()) {
+        sme_enter(first ? sme_want() : sme_got(), mode, SVE_MAX_VL, SVE_MAX_VL, seed);
+        return;
+    }
+    struct fp_image *image = first ? &want : &got;
+    fp_image_fill(image, has_sve() ? sve_set_vl(SVE_MAX_VL) : 0, seed);
+    fp_image_load(image);
+}
+
+static bool holds(void)
+{
+    struct fp_difference why;
+
+    if (!has_sme())
+        fp_image_store(&got, want.vl);
+    if (has_sme() ? sme_held(&why) : fp_image_equal(&got, &want, &why))
+        return true;
+    fp_difference_diag(&why);
+    return false;
+}
+
+#define CONTROL      FERMATA_FP_ARM_CONTROL
+#define AT_SVCR      16 /* struct fermata_fp_arm_control's svcr; the name is a register's here */
+#define HEADER_TYPE  (-8)
+#define HEADER_BYTES (-4)
+
+/* struct user_sve_header and user_za_header: size, max_size, vl, max_vl, flags, reserved. */
+#define SVE_SIZE     0
+#define SVE_VL       8
+#define SVE_RESERVED 14
+
+#define SPOILED_VECTORS(type, name)                                                                \
+    {name ": size larger than the record", type, SVE_SIZE, 4, 0x7ffffff0, TRANSFER_REFUSED},       \
+        {name ": size of 8", type, SVE_SIZE, 4, 8, TRANSFER_REFUSED},                              \
+        {name ": length 0", type, SVE_VL, 2, 0, TRANSFER_REFUSED},                                 \
+        {name ": length 17", type, SVE_VL, 2, 17, TRANSFER_REFUSED},                               \
+        {name ": length 4096", type, SVE_VL, 2, 4096, TRANSFER_REFUSED},                           \
+        {name ": reserved field", type, SVE_RESERVED, 2, 1, TRANSFER_REFUSED},                     \
+        {name ": record too short", type, HEADER_BYTES, 4, 8, TRANSFER_REFUSED},                   \
+        {name ": record longer than all there is",                                                 \
+         type,                                                                                     \
+         HEADER_BYTES,                                                                             \
+         4,                                                                                        \
+         0x7fffffff,                                                                               \
+         TRANSFER_REFUSED},                                                                        \
+    {                                                                                              \
+        name ": of another type", type, HEADER_TYPE, 4, FERMATA_FP_X86_XSTATE, TRANSFER_REFUSED    \
+    }
+
+static const struct transfer_spoil spoils[] = {
+    {"no control record", CONTROL, HEADER_TYPE, 4, 0x46000009, FERMATA_INVALID},
+    {"control record too short", CONTROL, HEADER_BYTES, 4, 8, FERMATA_INVALID},
+    {"control record longer than all there is", CONTROL, HEADER_BYTES, 4, 0xfffffff8,
+     FERMATA_INVALID},
+    {"SVCR bit 2", CONTROL, AT_SVCR, 8, 4, TRANSFER_REFUSED},
+    {"SVCR bit 32, with SM and ZA below", CONTROL, AT_SVCR, 8, BIT(32) | 3, TRANSFER_REFUSED},
+    SPOILED_VECTORS(FERMATA_FP_ARM_SVE, "SVE"),
+    SPOILED_VECTORS(FERMATA_FP_ARM_SSVE, "streaming SVE"),
+    SPOILED_VECTORS(FERMATA_FP_ARM_ZA, "ZA"),
+    {"ZT0 too short", FERMATA_FP_ARM_ZT, HEADER_BYTES, 4, 56, TRANSFER_REFUSED},
+    {"FPMR too short", FERMATA_FP_ARM_FPMR, HEADER_BYTES, 4, 4, TRANSFER_REFUSED},
+};
+
+void scenario_transfer(void)
+{
+    fp_open();
+    if (has_sme())
+        sme_open();
+    for (mode = 0; mode <= (has_sme() ? SVCR_SM | SVCR_ZA : 0); mode++) {
+        diag("SVCR = %u", mode);
+        transfer_test(&(struct transfer_ops){load, holds}, spoils, ARRAY_SIZE(spoils));
+    }
+    if (has_sme())
+        sysreg_write(svcr, 0);
+}
