@@ -3,6 +3,7 @@
 #define FERMATA_X86_SELFTEST_H
 
 #include "hv/base.h"
+#include "selftest_buffer.h"
 
 struct pcpu;
 
@@ -31,7 +32,18 @@ enum gate_escape {
 };
 
 /* What a class needs of the CPU. */
-enum gate_need { NEED_NOTHING, NEED_XSAVE, NEED_XSAVEOPT, NEED_XGETBV1, NEED_AVX, NEED_MWAIT };
+enum gate_need {
+    NEED_NOTHING,
+    NEED_XSAVE,
+    NEED_XSAVEOPT,
+    NEED_XSAVEC,
+    NEED_XSAVES,
+    NEED_XGETBV1,
+    NEED_AVX,
+    NEED_AVX512,
+    NEED_AMX,
+    NEED_MWAIT
+};
 
 /* One class of instructions, and what is expected of it. */
 struct gate_class {
@@ -49,8 +61,6 @@ enum probe_gate { GATE_CLOSED, GATE_OPEN, GATE_TS_ONLY };
 
 #define SELFTEST_CODE(name) extern const u8 selftest_##name[]
 
-/* What RDI of a probed instruction points to: a valid XSAVE image, and a stack behind it. */
-#define SELFTEST_BUFFER 1024u
 extern u8 selftest_buffer[SELFTEST_BUFFER];
 void selftest_fresh_buffer(void);
 

@@ -3,6 +3,8 @@
  * the instruction, then VMMCALL, which exits with SVM and is #UD with VMX. RDI is a 64-byte aligned buffer of 1 KiB that
  * holds a valid XSAVE image, RAX and RDX are 0 unless the test says otherwise.
  */
+#include "selftest_buffer.h"
+
     .text
 
     .macro class name, instruction:vararg
@@ -29,9 +31,22 @@ selftest_\name:
     class   avx, vmovups (%rdi), %ymm0
     class   xsave, xsave64 (%rdi)
     class   xsaveopt, xsaveopt64 (%rdi)
+    class   xsavec, xsavec64 (%rdi)
+    class   xsaves, xsaves64 (%rdi)
     class   xrstor, xrstor64 (%rdi)
+    class   xrstors, xrstors64 (%rdi)   /* #GP, behind the open gate: no compacted image */
     class   xgetbv, xgetbv
     class   xgetbv1, xgetbv
+    class   evex, vmovups (%rdi), %zmm16
+    class   kmov, kmovw %eax, %k1
+    /* In this order: the first leaves three tiles configured, the last takes it away. */
+    class   tile_ldcfg, ldtilecfg TILECFG(%rdi)
+    class   tile_zero, tilezero %tmm0
+    class   tile_load, tileloadd (%rdi,%rcx), %tmm0
+    class   tile_dp, tdpbssd %tmm2, %tmm1, %tmm0
+    class   tile_store, tilestored %tmm0, (%rdi,%rcx)
+    class   tile_stcfg, sttilecfg TILECFG(%rdi)
+    class   tile_release, tilerelease
 
     /* Intercepts. */
     class   xsetbv, xsetbv

@@ -178,14 +178,15 @@ static u32 spin_until_timer(struct pcpu *cpu, u64 rflags)
  */
 static bool check_timer(struct pcpu *cpu, char *why, size_t n)
 {
+    char had[24];
     u32 got = spin_until_timer(cpu, RFLAGS_FIXED);
 
     if (got != SVM_EXIT_INTR) {
         selftest_erratum("intr-if",
                          "expected exit 0x60 from a guest with RFLAGS.IF = 0 when the timer fires, "
-                         "got 0x%x; a guest with interrupts off is preempted only when it exits "
+                         "got %s; a guest with interrupts off is preempted only when it exits "
                          "for something else",
-                         got);
+                         selftest_outcome(got, had, sizeof(had)));
         svm_timer_held_back = true;
         got = spin_until_timer(cpu, RFLAGS_FIXED | RFLAGS_IF);
     }
