@@ -140,34 +140,40 @@ def kvm_cpuid(kvm, leaf):
     return None
 
 
+def kvm_nested(arch):
+    """(bool, why): does KVM here give its guests virtualisation that Fermata can drive?"""
+    if arch != HOST_ARCH:
+        return False, "this machine is %s" % platform.machine()
+    try:
+        kvm = os.open("/dev/kvm", os.O_RDWR)
+    except OSError as error:
+        return False, "/dev/kvm: %s" % error.strerror
+    try:
+        if arch == "arm64":
+            # KVM_CHECK_EXTENSION, KVM_CAP_ARM_EL2
+            if fcntl.ioctl(kvm, 0xAE03, 240) > 0:
+                return True, "KVM offers nested virtualisation (EL2)"
+            return False, "KVM here offers no nested virtualisation (no EL2 for guests)"
+        extended, basic = kvm_cpuid(kvm, 0x80000001), kvm_cpuid(kvm, 1)
+        if extended and extended[2] & 1 << 2:
+            return True, "KVM offers nested virtualisation (SVM)"
+        if basic and basic[2] & 1 << 5:
+            return True, "KVM offers nested virtualisation (VMX)"
+        return False, "KVM here offers no nested virtualisation (neither SVM nor VMX for guests)"
+    except OSError as error:
+        return False, "KVM does not answer: %s" % error.strerror
+    finally:
+        os.close(kvm)
+
+
 def acceleration(arch, cpu, icount):
     """("kvm" or "tcg", why). KVM only where the guest gets virtualisation that Fermata can drive."""
     if icount:
         return "tcg", "instructions are counted"
     if cpu:
         return "tcg", "the CPU model is given"
-    if arch != HOST_ARCH:
-        return "tcg", "this machine is %s" % platform.machine()
-    try:
-        kvm = os.open("/dev/kvm", os.O_RDWR)
-    except OSError as error:
-        return "tcg", "/dev/kvm: %s" % error.strerror
-    try:
-        if arch == "arm64":
-            # KVM_CHECK_EXTENSION, KVM_CAP_ARM_EL2
-            if fcntl.ioctl(kvm, 0xAE03, 240) > 0:
-                return "kvm", "KVM offers nested virtualisation (EL2)"
-            return "tcg", "KVM here offers no nested virtualisation (no EL2 for guests)"
-        extended, basic = kvm_cpuid(kvm, 0x80000001), kvm_cpuid(kvm, 1)
-        if extended and extended[2] & 1 << 2:
-            return "kvm", "KVM offers nested virtualisation (SVM)"
-        if basic and basic[2] & 1 << 5:
-            return "tcg", "KVM here offers VMX, which Fermata does not drive yet"
-        return "tcg", "KVM here offers no nested virtualisation"
-    except OSError as error:
-        return "tcg", "KVM does not answer: %s" % error.strerror
-    finally:
-        os.close(kvm)
+    nested, why = kvm_nested(arch)
+    return "kvm" if nested else "tcg", why
 
 
 def make_esp(path, arch, image, files):
@@ -234,6 +240,9 @@ class Machine:
             self.accel, self.accel_why = acceleration(self.arch, self.cpu, self.icount)
         else:
             self.accel_why = "asked for"
+            nested, why = kvm_nested(self.arch)
+            if self.accel == "kvm" and not nested:
+                raise MachineError("--accel kvm: %s; leave it out for TCG" % why)
         self.prefix, self.tree = find_qemu(self.arch, self.qemu)
 
     def describe(self):

@@ -19,6 +19,8 @@ struct cpu_features {
     u32 max_extended;
     bool svm, npt, nrip, decode_assists, clean_bits, flush_by_asid;
     bool vmx;
+    bool invpcid_hidden; /* VMX without the control for it: INVPCID of a guest would be #UD */
+    u64 cr4_refused;     /* VMX: CR4 bits that an entry would refuse */
     bool nx, pages_1g, invariant_tsc, hypervisor, tsc_aux;
     bool xsave, xsaveopt, xsavec, xsaves, xgetbv1, pku;
     bool xfd;                 /* 0xD.1 EAX[4]: IA32_XFD and IA32_XFD_ERR are there */

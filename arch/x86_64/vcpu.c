@@ -31,13 +31,23 @@ static struct cpuid_view view_of(const struct vcpu *v)
     };
 }
 
+/* Less what the CPU has and a guest's instruction would not find. */
+static struct cpuid_regs usable_cpuid(u32 leaf, u32 subleaf)
+{
+    struct cpuid_regs r = cpuid(leaf, subleaf);
+
+    if (leaf == 7 && subleaf == 0 && cpu_has.invpcid_hidden)
+        r.ebx &= ~(u32)BIT(10);
+    return r;
+}
+
 struct cpuid_regs vcpu_cpuid(struct vcpu *v, u32 leaf, u32 subleaf)
 {
     struct cpuid_view view = view_of(v);
 
     if (!cpuid_in_range(&view, leaf, cpu_has.max_leaf, cpu_has.max_extended))
         return (struct cpuid_regs){0};
-    return cpuid_policy(&view, leaf, subleaf, cpuid(leaf, subleaf));
+    return cpuid_policy(&view, leaf, subleaf, usable_cpuid(leaf, subleaf));
 }
 
 u64 arch_vm_ram_base(void)
@@ -112,6 +122,7 @@ static bool init_vcpus(struct vm *vm, char *why, size_t n)
     struct cpuid_view view = view_of(vm->vcpus[0]);
     vm->arch.cr4_offered = cpuid_cr4_offered(
         &view, cpuid(1, 0), cpu_has.max_leaf >= 7 ? cpuid(7, 0) : (struct cpuid_regs){0});
+    vm->arch.cr4_offered &= ~cpu_has.cr4_refused;
     return true;
 }
 

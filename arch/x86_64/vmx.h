@@ -169,7 +169,6 @@ struct vmx_msrs {
 struct vmx_controls {
     u32 pin, primary, secondary, exit, entry;
     u32 revision;
-    u64 cr4_may;        /* CR4 bits that may be 1 in VMX operation */
     u8 invept, invvpid; /* the type to flush with: 1 one context, 2 all; 0: there are no VPIDs */
     bool timer;         /* there is a VMX-preemption timer, and exits save it */
     u8 timer_shift;     /* it counts TSC >> this */

@@ -152,7 +152,6 @@ static bool decide_operation(const struct vmx_msrs *m, struct vmx_controls *c, c
         cr4 = m->cr4_fixed0 & ~(u64)CR4_VMXE;
 
     c->revision = (u32)m->basic & 0x7fffffff;
-    c->cr4_may = m->cr4_fixed1;
     if ((m->basic >> 32 & 0x1fff) > PAGE_SIZE || (m->basic >> 50 & 15) != 6) {
         format_text(
             why, n,
@@ -233,5 +232,9 @@ bool vmx_usable(char *why, size_t n)
     }
     if (m.controls[VMX_SECONDARY] & (MAY(1) | MAY(5)))
         m.ept_vpid = rdmsr(MSR_VMX_EPT_VPID);
-    return vmx_decide(&m, &vmx_controls, why, n);
+    if (!vmx_decide(&m, &vmx_controls, why, n))
+        return false;
+    cpu_has.invpcid_hidden = !(vmx_controls.secondary & SECONDARY_INVPCID);
+    cpu_has.cr4_refused = ~m.cr4_fixed1;
+    return true;
 }
