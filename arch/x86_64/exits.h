@@ -61,6 +61,16 @@ static inline enum vcpu_event exit_gate(struct vcpu *v, u8 vector)
     return exit_gate_closed(v, vector, result);
 }
 
+/*
+ * Where a guest's IF holds the timer back ("intr-if"): what rang in another vCPU's time must not
+ * end this one's before its first instruction.
+ */
+static inline void timer_forget(struct pcpu *cpu)
+{
+    __asm__ volatile("sti; nop; cli" ::: "memory");
+    cpu->arch.timer_fired = false;
+}
+
 /* The interrupt is still pending in the APIC: let it in for one instruction, and see whose it was.
  */
 static inline enum vcpu_event exit_interrupt(struct vcpu *v)

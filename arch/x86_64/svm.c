@@ -1,5 +1,6 @@
 /* AMD SVM: the VMCB of a vCPU, the gate in it, and the run loop. */
 #include "svm.h"
+#include "exits.h"
 #include "cpu.h"
 #include "npt.h"
 #include "paging.h"
@@ -294,6 +295,8 @@ static void debug_regs_open(struct vcpu *v)
 static enum vcpu_event run(struct vcpu *v)
 {
     fp_enter(v, &v->fp);
+    if (unlikely(svm_timer_held_back))
+        timer_forget(v->pcpu);
     return svm_loop(v, v->pcpu->arch.host_vmcb_pa);
 }
 

@@ -400,12 +400,20 @@ void vmx_skip(struct vcpu *v)
         vmwrite(VMCS_GUEST_RIP, rip);
 }
 
+/* Where an interrupt does not end the run of every guest. */
+static COLD void start_quantum(struct vcpu *v)
+{
+    timer_forget(v->pcpu);
+    if (vmx_preemption == VMX_BY_TIMER)
+        vmwrite(PREEMPTION_TIMER, v->pcpu->quantum >> vmx_controls.timer_shift);
+}
+
 static enum vcpu_event run(struct vcpu *v)
 {
     fp_enter(v, &v->fp);
     vmx_select(v);
-    if (unlikely(vmx_preemption == VMX_BY_TIMER))
-        vmwrite(PREEMPTION_TIMER, v->pcpu->quantum >> vmx_controls.timer_shift);
+    if (unlikely(vmx_preemption != VMX_BY_INTERRUPT))
+        start_quantum(v);
     return vmx_loop(v);
 }
 

@@ -44,8 +44,7 @@ static enum vcpu_event exit_exception(struct vcpu *v)
 /* The quantum ended by the VMX-preemption timer. The APIC's own may have rung meanwhile. */
 static COLD enum vcpu_event exit_timer(struct vcpu *v)
 {
-    __asm__ volatile("sti; nop; cli" ::: "memory");
-    v->pcpu->arch.timer_fired = false;
+    timer_forget(v->pcpu);
     return VCPU_PREEMPTED;
 }
 
