@@ -296,6 +296,7 @@ help:
 	@echo "make test-long     what takes long, same harness"
 	@echo "make image         the release image and a disk image with it (CONF=, FILES='HOST:\\\\ESP\\\\PATH', SIGN=key,cert)"
 	@echo "make bench         the measured numbers against their limits, both architectures"
+	@echo "make prove         every state that hv/fp.c can get into, and the models it runs on"
 	@echo "make lint          format, static checks, both compilers, both architectures"
 	@echo "make coverage      build/coverage/index.html and a table, from host and emulator runs"
 	@echo "make setup         install everything any verb needs (each verb gets its own by itself)"
@@ -328,6 +329,10 @@ test-long:
 bench:
 	$(Q)tools/setup.sh bench bochs
 	$(Q)tools/bench
+# Every state that hv/fp.c can get into, and millions of random steps on the models of the hardware.
+prove:
+	$(Q)tools/setup.sh test
+	$(Q)STEPS=4000000 tests/run model-fp
 lint:
 	$(Q)tools/setup.sh lint
 	$(Q)tools/lint
@@ -339,5 +344,5 @@ clean:
 distclean: clean
 	rm -rf "$$(tools/setup.sh --print cache)"
 
-.PHONY: all image image-only guest-only host-tests model-tests help setup setup-build setup-run setup-bochs setup-sign run debug test test-long bench lint coverage \
+.PHONY: all image image-only guest-only host-tests model-tests help setup setup-build setup-run setup-bochs setup-sign run debug test test-long bench prove lint coverage \
     clean distclean
