@@ -72,8 +72,14 @@ static void reset(struct vcpu *v, enum guest_entry entry, u64 where)
     resets++;
 }
 
+static void trap_nm(struct vcpu *v, bool trap)
+{
+    (void)v;
+    (void)trap;
+}
+
 static const struct virt_ops ops = {
-    .get = get_reg, .set = set_reg, .flush_tlb = flush, .vcpu_reset = reset};
+    .trap_nm = trap_nm, .get = get_reg, .set = set_reg, .flush_tlb = flush, .vcpu_reset = reset};
 const struct virt_ops *virt = &ops;
 
 const char *vm_name(const struct vm *which)
@@ -300,6 +306,45 @@ static void efer(void **state)
     assert_int_equal(regs[0][GUEST_EFER], EFER_LME | EFER_LMA | EFER_NXE);
 }
 
+/* IA32_XFD, IA32_XFD_ERR and IA32_XSS: there if offered, and then no bit but those that exist. */
+static void xfd_and_xss(void **state)
+{
+    struct arch_fp *fp = &vcpus[0].fp.arch;
+    u64 value = 1;
+
+    (void)state;
+    for (u32 offered = 0; offered < 4; offered++) {
+        fp_hw.xfd = offered & 1;
+        fp->perm = offered & 2 ? 0x602e7 : 0x2e7;
+        fp->xfd = fp->xfd_err = 0;
+        enum msr_result there = offered == 3 ? MSR_DONE : MSR_GP;
+        assert_int_equal(msr_read(&vcpus[0], MSR_XFD, &value), there);
+        assert_int_equal(msr_read(&vcpus[0], MSR_XFD_ERR, &value), there);
+        for (u32 bit = 0; bit < 64; bit++) {
+            enum msr_result want = bit == 18 ? there : MSR_GP;
+            assert_int_equal(wr(MSR_XFD, BIT(bit)), want);
+            assert_int_equal(wr(MSR_XFD_ERR, BIT(bit)), want);
+            assert_int_equal(wr(MSR_XFD, BIT(bit) | BIT(18) | BIT(17)), MSR_GP);
+        }
+        assert_int_equal(fp->xfd,
+                         offered == 3 ? BIT(18) : 0); /* what was refused changed nothing */
+        assert_int_equal(wr(MSR_XFD, 0), there);
+        assert_int_equal(msr_read(&vcpus[0], MSR_XFD_ERR, &value), there);
+        assert_true(there == MSR_GP || value == BIT(18));
+    }
+    fp_hw.xfd = false;
+    for (u32 xsaves = 0; xsaves < 2; xsaves++) {
+        cpu_has.xsaves = xsaves;
+        assert_int_equal(wr(MSR_XSS, 0), xsaves ? MSR_DONE : MSR_GP);
+        assert_int_equal(msr_read(&vcpus[0], MSR_XSS, &value), xsaves ? MSR_DONE : MSR_GP);
+        for (u32 bit = 0; bit < 64; bit++)
+            assert_int_equal(wr(MSR_XSS, BIT(bit)), MSR_GP);
+    }
+    fp_hw.xsaves_hidden = true; /* VMX without the control */
+    assert_int_equal(wr(MSR_XSS, 0), MSR_GP);
+    fp_hw.xsaves_hidden = cpu_has.xsaves = false;
+}
+
 static void other_msrs(void **state)
 {
     u64 value;
@@ -381,8 +426,9 @@ static void exit_port(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(starting), TEST(all_others), TEST(every_icr), TEST(apic_registers), TEST(bugs38_msrs),
-        TEST(efer),     TEST(other_msrs), TEST(fuzz),      TEST(ports),          TEST(exit_port),
+        TEST(starting),    TEST(all_others), TEST(every_icr),  TEST(apic_registers),
+        TEST(bugs38_msrs), TEST(efer),       TEST(other_msrs), TEST(xfd_and_xss),
+        TEST(fuzz),        TEST(ports),      TEST(exit_port),
     };
 
     return cmocka_run_group_tests_name("traps x86", tests, NULL, NULL);

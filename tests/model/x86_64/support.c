@@ -52,6 +52,12 @@ void panic(const char *fmt, ...)
     vfail("panic", 0, fmt, args);
 }
 
+bool pages_spare(u64 bytes)
+{
+    (void)bytes;
+    return true;
+}
+
 void *pages_alloc(size_t n, u64 align, enum page_use use)
 {
     void *pages = aligned_alloc(align, n * PAGE_SIZE);
