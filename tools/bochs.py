@@ -17,7 +17,7 @@ import media
 # Named like tools/run --cpu. CET is left out: Bochs 3.0 panics in its own page walk with it.
 CPU = {
     "sapphire_rapids": 'model=sapphire_rapids, exclude_features="cet"',
-    "ryzen": 'model=ryzen, add_features="avx512 avx512dq avx512bw amx amx_int8 pku"',
+    "ryzen": 'model=ryzen, add_features="avx512 avx512dq avx512bw amx amx_int8 amx_bf16 pku"',
 }
 # Which Bochs, and what tests/emu/bochs-xfd does in it.
 BUILDS = {

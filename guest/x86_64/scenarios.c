@@ -11,6 +11,7 @@ const struct scenario scenarios[] = {
     {"control", scenario_control, true},
     {"lazy", scenario_lazy, true},
     {"arith", scenario_arith, true},
+    {"image", scenario_image, true},
     {"xfd", scenario_xfd, true}, /* before amx: tiles must not have been touched */
     {"amx", scenario_amx, true},
     {"refuse", scenario_refuse, true},

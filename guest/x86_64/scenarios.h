@@ -9,6 +9,7 @@ void scenario_reset(void);
 void scenario_hold(void);
 void scenario_control(void);
 void scenario_lazy(void);
+void scenario_image(void);
 void scenario_xfd(void);
 void scenario_amx(void);
 void scenario_refuse(void);

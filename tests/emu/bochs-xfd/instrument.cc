@@ -55,6 +55,7 @@ class Cpu : public BX_CPU_C
     void xgetbv(bxInstruction_c *i);
     void xrstor(bxInstruction_c *i);
     void cpuid_leaf(bxInstruction_c *i);
+    void cpuid_amx(Bit32u leaf, Bit32u sub);
 
     bool tilecfg_in_use(void);
     void tilecfg_save(bxInstruction_c *i, bx_address at);
@@ -195,11 +196,37 @@ void Cpu::xrstor(bxInstruction_c *i)
     go_on(i);
 }
 
+/* A model that AMX was added to (ryzen) has it in leaf 0xD alone: the feature bits, the palette and
+ * TMUL's sizes. */
+void Cpu::cpuid_amx(Bit32u leaf, Bit32u sub)
+{
+    static const Bit32u last = 0x1e, tile = 1 << 24, int8 = 1 << 25, bf16 = 1 << 22;
+
+    if (leaf == 0 && EAX < last)
+        RAX = last;
+    if (leaf == 7 && sub == 0 && !(EDX & tile)) {
+        RDX |= tile;
+        RDX |= BX_CPUID_SUPPORT_ISA_EXTENSION(BX_ISA_AMX_INT8) ? int8 : 0;
+        RDX |= BX_CPUID_SUPPORT_ISA_EXTENSION(BX_ISA_AMX_BF16) ? bf16 : 0;
+    }
+    if (leaf == 0x1d && sub == 0)
+        RAX = 1; /* the highest palette */
+    if (leaf == 0x1d && sub == 1) {
+        RAX = 1024 << 16 | 8192; /* bytes of a tile, of all */
+        RBX = 8 << 16 | 64;      /* tiles, bytes of a row */
+        RCX = 16;                /* rows */
+    }
+    if (leaf == 0x1e && sub == 0)
+        RBX = 64 << 8 | 16; /* TMUL: columns' bytes, rows */
+}
+
 void Cpu::cpuid_leaf(bxInstruction_c *i)
 {
     const Bit32u leaf = EAX, sub = ECX;
     async_event |= BX_ASYNC_EVENT_STOP_TRACE; /* come back here, not to the next instruction */
     go_on(i);
+    if (mended)
+        cpuid_amx(leaf, sub);
     if (leaf != 0xd)
         return;
     if (sub == 1) {
