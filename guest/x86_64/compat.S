@@ -1,4 +1,5 @@
 /* 32-bit code of 64-bit mode's kernel: the x87 pointers it leaves have selectors. */
+#include "guest/x86_64/hypercall.inc"
 #include "layout.h"
     .text
 /* Into 32-bit code at 1f; RSP is below 4 GiB. */
@@ -8,7 +9,8 @@
     push %rax
     lretq
     .code32
-1:
+1:  mov $SEL_DATA, %eax             /* IRETQ to CPL 3 takes it away */
+    mov %eax, %ds
     .endm
     .macro LEAVE_COMPAT
     ljmp $SEL_CODE64, $2f
@@ -39,3 +41,19 @@ compat_fxsave:
     ENTER_COMPAT
     fxsave (%edi)
     LEAVE_COMPAT
+
+/* compat_hypercall(RDI = function, argument 0): leaves while the CPU is in 32-bit code. */
+    .globl compat_hypercall
+compat_hypercall:
+    push %rbx
+    push %rsi
+    ENTER_COMPAT
+    mov %edi, %eax
+    xor %edi, %edi
+    xor %esi, %esi
+    hypercall_insn
+    ljmp $SEL_CODE64, $4f
+    .code64
+4:  pop %rsi
+    pop %rbx
+    ret
