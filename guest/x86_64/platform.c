@@ -220,8 +220,10 @@ void platform_init(void)
 
     if (found && info->cmdline)
         cmdline_set((const char *)info->cmdline);
-    if (cmdline_has("nopku"))
+    if (cmdline_has("nopku")) { /* bare Bochs, where PKRU bites the kernel (ERRATA.md) */
         features.pku = false;
+        features.xcr0 &= ~(u64)XCR0_PKRU;
+    }
     diag("x86-64 guest on %s, %u vCPU(s), XCR0 up to 0x%lx%s%s%s%s%s%s",
          on_fermata ? "Fermata" : "bare hardware", features.cpus, (unsigned long)features.xcr0,
          features.avx2 ? ", AVX2" : "", features.fma ? ", FMA" : "", features.pku ? ", PKU" : "",

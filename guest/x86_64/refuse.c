@@ -5,6 +5,8 @@
  */
 #include "guest/x86_64/matrix.h"
 
+#define MSR_XSS 0xda0
+
 /* Try the stub on {value, index}; true if it ended with #GP at its instruction. */
 static bool gp(stub_fn stub, const void *at, u64 value, u32 index)
 {
@@ -19,10 +21,61 @@ static bool xsetbv_gp(u64 value, u32 index)
     return gp(insn_xsetbv, insn_xsetbv_at, value, index);
 }
 
+/* XSETBV's rules: SDM vol. 1, 13.3. */
+static bool xcr0_legal(u64 value)
+{
+    u64 mpx = BIT(3) | BIT(4);
+
+    return (value & XCR0_X87) && !((value & XCR0_AVX) && !(value & XCR0_SSE)) &&
+           !((value & XCR0_AVX512) && !(value & XCR0_AVX)) &&
+           ((value & XCR0_AVX512) == 0 || (value & XCR0_AVX512) == XCR0_AVX512) &&
+           ((value & XCR0_AMX) == 0 || (value & XCR0_AMX) == XCR0_AMX) &&
+           ((value & mpx) == 0 || (value & mpx) == mpx);
+}
+
+/* Every subset of what is offered: set, or #GP and unchanged. */
+static void xcr0_subsets(u64 offered)
+{
+    u32 wrong = 0, values = 0;
+
+    for (u64 value = offered;; value = (value - 1) & offered) {
+        u64 before = fp_xgetbv(0);
+        scratch.value = value;
+        scratch.index = 0;
+        if (value % 7 == 3)
+            yield();
+        try_stub(insn_xsetbv, &scratch);
+        bool good = fault_is(xcr0_legal(value) ? NO_FAULT : VECTOR_GP, insn_xsetbv_at) &&
+                    fp_xgetbv(0) == (xcr0_legal(value) ? value : before);
+        if (!good && wrong++ < 4)
+            diag("XSETBV 0x%lx: %s", (unsigned long)value, vector_name(this_cpu()->try.vector));
+        values++;
+        if (!value)
+            break;
+    }
+    fp_xsetbv(features.xcr0);
+    ok(!wrong, "XSETBV: %u subsets of what is offered, each set or #GP by the rules", values);
+}
+
+/* IA32_XSS: zero may be written, and every bit that CPUID(0xD,1) does not offer is #GP. */
+static void xss_refused(void)
+{
+    struct cpuid d1 = cpuid(0xd, 1);
+    u64 offered = (u64)d1.edx << 32 | d1.ecx;
+    u32 bad = 0;
+
+    for (u32 bit = 0; bit < 64; bit++)
+        bad += !(offered & BIT(bit)) && !gp(insn_wrmsr, insn_wrmsr_at, BIT(bit), MSR_XSS);
+    ok(!bad, "XSS: every bit that is not offered is #GP");
+    wrmsr(MSR_XSS, 0);
+    ok_eq(rdmsr(MSR_XSS), 0, "XSS: 0 can be written, and is read");
+}
+
 static void xsetbv_refused(void)
 {
     static const u64 never[] = {0,    2,    4,    6,    5,    0xd,     9,
                                 0x11, 0x23, 0x63, 0xe3, 0x47, 0x20003, 0x40003};
+    u64 offered = (u64)cpuid(0xd, 0).edx << 32 | cpuid(0xd, 0).eax;
     u32 bad = 0, first = 0;
 
     for (u32 i = 0; i < ARRAY_SIZE(never); i++)
@@ -32,9 +85,12 @@ static void xsetbv_refused(void)
         }
     ok(!bad, "XSETBV: every combination that is never legal is #GP");
 
+    xcr0_subsets(offered);
+    if (features.xsaves)
+        xss_refused();
     bad = 0;
     for (u32 bit = 0; bit < 64; bit++) {
-        if (features.xcr0 & BIT(bit))
+        if (offered & BIT(bit))
             continue;
         if (!xsetbv_gp(features.xcr0 | BIT(bit), 0) && bad++ == 0)
             first = bit;
