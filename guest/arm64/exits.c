@@ -3,7 +3,7 @@
  * (BUGS 17, 20, 28).
  */
 #include "guest/arm64/scenarios.h"
-#include "guest/arm64/fp.h"
+#include "guest/arm64/sme.h"
 
 static u64 exit_yield(u64 unused)
 {
@@ -136,6 +136,34 @@ static const struct {
     {"SMSTART", exit_sme, true},
 };
 
+/* The same with everything of SME live, in each mode: first thing after a yield, and not. */
+static void exits_sme(void)
+{
+    struct fp_difference why;
+    u32 svl = sme_max_svl(), ways = 0;
+
+    for (u32 mode = 0; mode < 4; mode++) {
+        bool good = true;
+        for (u32 i = 0; i < 2 * ARRAY_SIZE(exits) && good; i++) {
+            u32 way = i / 2;
+            if (exits[way].changes_fp)
+                continue;
+            ways += i & 1;
+            sme_enter(sme_want(), mode, sve_max_vl(), svl, pattern_seed(0, 0x2f00 + i));
+            if (i & 1)
+                yield();
+            probe_call(exits[way].run, 0);
+            good = sme_held(&why);
+            if (!good)
+                diag("%s", exits[way].name);
+        }
+        if (!ok(good, "exits: SVCR %u: all held across %u ways out (28)", mode, ways))
+            fp_difference_diag(&why);
+        ways = 0;
+    }
+    sme_open();
+}
+
 void scenario_exits(void)
 {
     static struct fp_image want, got;
@@ -165,4 +193,8 @@ void scenario_exits(void)
         if (!good)
             fp_difference_diag(&why);
     }
+    if (!has_sme())
+        return;
+    sme_open();
+    exits_sme();
 }

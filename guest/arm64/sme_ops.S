@@ -159,8 +159,17 @@
  * of 64 floats) in ZA0.S, and the squares of b[k] in Z2, and stores each row plus Z2 to out (rows
  * of 64 floats); leaves both modes. Behind each instruction is a stop: the position-th of them
  * yields, and then every reload-th (0: none). Returns how many stops were passed.
+ *
+ * A stop that comes more than sme_loop_gap ticks of the virtual counter after the one before it is
+ * noted in sme_loop_seen[its number]: someone else ran in between.
  */
         .macro  stop
+        mrs     x22, cntvct_el0
+        sub     x24, x22, x24
+        sub     x24, x25, x24
+        tbz     x24, #63, 7f
+        strb    w25, [x26, x21]
+7:      mov     x24, x22
         add     x21, x21, #1
         sub     x19, x19, #1
         cbnz    x19, 8f
@@ -169,12 +178,19 @@
         .endm
 
         function sme_loop
-        stp     x29, x30, [sp, #-48]!
+        stp     x29, x30, [sp, #-80]!
         stp     x19, x20, [sp, #16]
-        str     x21, [sp, #32]
+        stp     x21, x22, [sp, #32]
+        stp     x24, x25, [sp, #48]
+        str     x26, [sp, #64]
         mov     x19, x6
         mov     x20, x7
         mov     x21, #0
+        adrp    x25, sme_loop_gap
+        ldr     x25, [x25, :lo12:sme_loop_gap]
+        adrp    x26, sme_loop_seen
+        add     x26, x26, :lo12:sme_loop_seen
+        mrs     x24, cntvct_el0
         stop
         smstart sm
         stop
@@ -223,9 +239,11 @@
         smstop  sm
         stop
         mov     x0, x21
-        ldr     x21, [sp, #32]
+        ldr     x26, [sp, #64]
+        ldp     x24, x25, [sp, #48]
+        ldp     x21, x22, [sp, #32]
         ldp     x19, x20, [sp, #16]
-        ldp     x29, x30, [sp], #48
+        ldp     x29, x30, [sp], #80
         ret
 
 /* yield() that keeps every register and the flags: what the hypervisor may lose is all that is lost. */

@@ -53,6 +53,9 @@ u64 zt0_swap(u64 value);
 void fp8_widen_1(u8 *halves, const u8 *bytes);
 void fp8_widen_2(u8 *halves, const u8 *bytes);
 
+#define SME_LOOP_STOPS 256
+extern u64 sme_loop_gap; /* odd */
+extern u8 sme_loop_seen[SME_LOOP_STOPS];
 u64 sme_loop(u32 *out, const u32 *a, const u32 *b, u64 rows, u64 columns, u64 depth, u64 position,
              u64 reload);
 

@@ -1,8 +1,9 @@
 /*
  * A streaming loop with live ZA, stopped behind each of its instructions: once for every position,
- * and once at all of them; then preempted by the timer wherever it strikes, many times as often as
- * the loop has instructions. Its results are small integers in single precision, so they are known
- * exactly.
+ * and once at all of them; then preempted by the timer wherever it strikes. Where instructions are
+ * counted, so that a gap in time is a preemption and nothing else, `every` on the command line
+ * demands that it struck between each two of them (sme_loop_seen). Its results are small integers
+ * in single precision, so they are known exactly.
  */
 #include "guest/arm64/sme_scenarios.h"
 
@@ -10,9 +11,10 @@
 #define DEPTH 3
 #define ROWS  5
 
-#define PATIENCE 100000 /* runs without a preemption */
+#define PATIENCE 10000 /* batches of runs without a preemption */
 
-static u32 a[DEPTH * LANES], b[DEPTH * LANES], out[ROWS * LANES], want[ROWS * LANES];
+static u32 a[DEPTH * LANES], b[DEPTH * LANES], want[ROWS * LANES] ALIGNED(8);
+static u32 out[ROWS * LANES] ALIGNED(8);
 static s64 a_value[DEPTH * LANES], b_value[DEPTH * LANES];
 
 static void make(u32 rows, u32 columns)
@@ -38,7 +40,9 @@ static void make(u32 rows, u32 columns)
 
 static bool run(u32 rows, u32 columns, u64 position, u64 reload, u64 *stops)
 {
-    memset(out, 0, sizeof(out));
+    /* By words: most of the time should go into the loop, for the timer to find it there. */
+    for (u32 i = 0; i < sizeof(out) / 8; i++)
+        ((u64 *)(void *)out)[i] = 0;
     *stops = sme_loop(out, a, b, rows, columns, DEPTH, position, reload);
     if (words_differ(out, want, sizeof(out)) == sizeof(out) && sysreg_read(svcr) == 0)
         return true;
@@ -47,25 +51,49 @@ static bool run(u32 rows, u32 columns, u64 position, u64 reload, u64 *stops)
     return false;
 }
 
+u64 sme_loop_gap;
+u8 sme_loop_seen[SME_LOOP_STOPS];
+
+/* Before stop 0 there is no instruction of the loop. */
+static u32 places_seen(u64 stops)
+{
+    u32 seen = 1;
+
+    for (u32 i = 1; i < stops; i++)
+        seen += sme_loop_seen[i] != 0;
+    return seen;
+}
+
 /*
  * Preempted inside the loop, not by its own doing, until `wanted` times; the time between two runs
  * is random, so that the timer finds it at any instruction.
  */
-static bool preempted(u32 rows, u32 columns, u64 wanted, u64 *seen)
+static bool preempted(u32 rows, u32 columns, u64 wanted, u64 *seen, u64 stops)
 {
-    u64 state = pattern_seed(0, 0x2901), stops, idle = 0;
+    u64 state = pattern_seed(0, 0x2901), idle = 0;
+    bool every = cmdline_has("every");
 
-    for (*seen = 0; *seen < wanted && idle < PATIENCE; idle++) {
-        for (volatile u32 n = (u32)pattern_next(&state) & 0xff; n; n--)
-            ;
-        u64 before = stat(FERMATA_STAT_PREEMPTIONS);
-        if (!run(rows, columns, 0, 0, &stops))
+    sme_loop_gap = sysreg_read(cntfrq_el0) / 2000000 | 1; /* 500 instructions */
+    memset(sme_loop_seen, 0, sizeof(sme_loop_seen));
+    for (*seen = 0; *seen < wanted || (every && places_seen(stops) < stops); idle++) {
+        if (idle == PATIENCE || *seen > wanted + 1000 * stops) {
+            for (u32 i = 1; every && i < stops; i++)
+                if (!sme_loop_seen[i])
+                    diag("never preempted before stop %u", i);
             return false;
+        }
+        u64 before = stat(FERMATA_STAT_PREEMPTIONS);
+        for (u32 batch = 0; batch < 16; batch++) {
+            for (volatile u32 n = (u32)pattern_next(&state) & 0x3f; n; n--)
+                ;
+            if (!run(rows, columns, 0, 0, &stops))
+                return false;
+        }
         u64 now = stat(FERMATA_STAT_PREEMPTIONS) - before;
         *seen += now;
         idle = now ? 0 : idle;
     }
-    return *seen >= wanted;
+    return true;
 }
 
 void sme_steps(u64 preemptions)
@@ -89,8 +117,8 @@ void sme_steps(u64 preemptions)
         if (!on_fermata)
             continue;
         u64 wanted = i ? preemptions / 8 : preemptions, seen;
-        good = preempted(rows, columns, wanted, &seen);
-        ok(good, "sme-hold: and preempted within it %lu times, %u bits", (unsigned long)seen,
-           svls[i] * 8);
+        good = preempted(rows, columns, wanted, &seen, stops);
+        ok(good, "sme-hold: and preempted within it %lu times, at %u of %u places, %u bits",
+           (unsigned long)seen, places_seen(stops), (u32)stops, svls[i] * 8);
     }
 }
