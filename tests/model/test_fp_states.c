@@ -5,10 +5,11 @@
  * last wrote. So this proves I1 to I4, I6, I7 and that nothing is ever lost or shown to another,
  * for that many vCPUs, CPUs and units; `make prove` runs it.
  *
- * links: hv/fp.c tests/model/fake/hooks.c
+ * links: tests/model/fake/hooks.c
  * machine: fake
  */
 #include "tests/model/fake/states.h"
+#include "hv/fp.c" /* the very file: what is static in it is part of a state */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,7 +21,8 @@ struct given given;
 struct pcpu pcpus[MAX_CPUS];
 struct vcpu vcpus[VCPUS];
 struct state now;
-bool memory_there, area_filled;
+enum memory memory;
+bool area_filled;
 u32 areas;
 
 static struct vm vm;
@@ -56,12 +58,21 @@ static void put(const struct state *s)
         fp->policy = (u8)given.policy[i];
         fp->arch.xcr = s->v[i].grown;
         fp->arch.z_dirty = s->v[i].noted;
+        fp->spare = 0;
+        fp->spare_next = NULL;
     }
     for (u32 i = 0; i < CPUS; i++) {
         pcpus[i].id = i;
         pcpus[i].fp_owner = s->c[i].owner == NONE ? NULL : &vcpus[s->c[i].owner];
         pcpus[i].current = s->c[i].current == NONE ? NULL : &vcpus[s->c[i].current];
     }
+    spare_first = NULL;
+    for (u32 place = VCPUS; place; place--)
+        for (u32 i = 0; i < VCPUS; i++)
+            if (s->v[i].listed == place)
+                fp_spare(&vcpus[i], 1);
+    for (u32 i = 0; i < VCPUS; i++)
+        vcpus[i].fp.spare = s->v[i].spare;
     area_filled = true;
     areas = 0;
     for (u32 i = 0; i < VCPUS; i++)
@@ -70,6 +81,8 @@ static void put(const struct state *s)
 
 static void take(struct state *s)
 {
+    u8 place = 0;
+
     for (u32 i = 0; i < VCPUS; i++) {
         const struct fp_ctx *fp = &vcpus[i].fp;
         now.v[i].live = (u8)fp->live;
@@ -79,7 +92,11 @@ static void take(struct state *s)
         now.v[i].on = (u8)vcpus[i].pcpu->id;
         now.v[i].grown = (u8)fp->arch.xcr;
         now.v[i].noted = fp->arch.z_dirty;
+        now.v[i].spare = (u8)fp->spare;
+        now.v[i].listed = 0;
     }
+    for (const struct vcpu *v = spare_first; v; v = v->fp.spare_next)
+        now.v[id(v)].listed = ++place;
     for (u32 i = 0; i < CPUS; i++) {
         now.c[i].owner = pcpus[i].fp_owner ? (u8)id(pcpus[i].fp_owner) : NONE;
         now.c[i].current = pcpus[i].current ? (u8)id(pcpus[i].current) : NONE;
@@ -158,7 +175,7 @@ static void arrive(struct vcpu *v, struct pcpu *cpu)
     cpu->current = v;
     v->pcpu = cpu;
     if (!fp_switch_in(v)) {
-        MUST(!memory_there, "no memory, though there is");
+        MUST(memory == NO_MEMORY, "no memory, though there is");
         leave(cpu);
     }
 }
@@ -180,7 +197,7 @@ static void trap(struct vcpu *v, fp_units unit)
         MUST(before & unit, "the gate was closed, so it was ours");
         break;
     case FP_TRAP_NO_MEMORY:
-        MUST(!memory_there, "no memory, though there is");
+        MUST(memory == NO_MEMORY, "no memory, though there is");
     }
 }
 
@@ -205,8 +222,17 @@ static void grow(struct vcpu *v)
     v->fp.arch.xcr = 1;
     if (fp_grow(v))
         return;
-    MUST(!memory_there, "no memory, though there is");
+    MUST(memory == NO_MEMORY, "no memory, though there is");
     v->fp.arch.xcr = before;
+}
+
+/* What the guest enabled it has given up again; as on x86-64, where there is one unit. */
+static void shrinks(struct vcpu *v)
+{
+    if (!v->fp.arch.xcr || !v->fp.area.base || v->fp.offered != BASE)
+        return;
+    v->fp.arch.xcr = 0;
+    fp_spare(v, arch_fp_bytes(&v->fp, BASE));
 }
 
 /* It dies where it is, and another is made at its address (BUGS 24). */
@@ -229,7 +255,7 @@ static void dies(struct vcpu *v, bool leaves_first)
 static const char *const action_names[] = {
     "arrives on CPU 0", "arrives on CPU 1", "leaves",   "traps: BASE", "traps: VEC", "traps: MAT",
     "writes",           "writes, Z dirty",  "writes V", "is synced",   "grows",      "dies",
-    "dies in place"};
+    "dies in place",    "shrinks"};
 #define ACTIONS (u32) ARRAY_SIZE(action_names)
 
 static void act(struct vcpu *v, u32 action)
@@ -260,6 +286,9 @@ static void act(struct vcpu *v, u32 action)
         break;
     case 10:
         grow(v);
+        break;
+    case 13:
+        shrinks(v);
         break;
     default:
         dies(v, action == 11);
@@ -305,8 +334,10 @@ static void tell(u32 state, u32 how)
 {
     if (state)
         tell(parents[state], by[state]);
-    print_error("    vCPU %u %s%s\n", how / 2 % VCPUS, action_names[how / 2 / VCPUS],
-                how % 2 ? "" : ", without memory");
+    static const char *const with[MEMORIES] = {", without memory", "", ", memory after a reclaim"};
+
+    print_error("    vCPU %u %s%s\n", how / MEMORIES % VCPUS, action_names[how / MEMORIES / VCPUS],
+                with[how % MEMORIES]);
 }
 
 static void explore(void)
@@ -324,15 +355,15 @@ static void explore(void)
     }
     add(&s, 0, 0);
     for (u32 at = 0; at < count; at++) {
-        for (volatile u32 how = 0; how < ACTIONS * VCPUS * 2; how++) {
+        for (volatile u32 how = 0; how < ACTIONS * VCPUS * MEMORIES; how++) {
             if (setjmp(failed)) {
                 print_error("%s, after:\n", why);
                 tell(at, how);
                 fail();
             }
             put(&states[at]);
-            memory_there = how % 2;
-            act(&vcpus[how / 2 % VCPUS], how / 2 / VCPUS);
+            memory = (enum memory)(how % MEMORIES);
+            act(&vcpus[how / MEMORIES % VCPUS], how / MEMORIES / VCPUS);
             look();
             take(&s);
             add(&s, at, how);

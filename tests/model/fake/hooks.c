@@ -21,8 +21,10 @@ bool fp_area_alloc(struct fp_quota *quota, size_t bytes, struct fp_area *area)
     static u8 somewhere[2];
 
     (void)quota;
-    if (!memory_there)
+    if (memory != MEMORY) {
+        memory = memory == AFTER_RECLAIM ? MEMORY : NO_MEMORY;
         return false;
+    }
     *area = (struct fp_area){somewhere, (u32)bytes};
     area_filled = false;
     areas++;
@@ -34,6 +36,13 @@ void fp_area_free(struct fp_quota *quota, struct fp_area *area)
     (void)quota;
     areas -= area->base != NULL;
     *area = (struct fp_area){NULL, 0};
+}
+
+void fp_area_trim(struct fp_quota *quota, struct fp_area *area, size_t bytes)
+{
+    (void)quota;
+    MUST(area->base && bytes <= area->bytes, "nothing to trim");
+    area->bytes = (u32)bytes;
 }
 
 size_t arch_fp_bytes(const struct fp_ctx *fp, fp_units units)

@@ -19,6 +19,7 @@
 struct state {
     struct {
         u8 live, in_sync, bytes, cpu, on; /* of struct fp_ctx; `on`: v->pcpu */
+        u8 spare, listed;                 /* likewise; the place in its list, from 1 */
         u8 grown;                         /* the guest enabled a larger base unit */
         u8 mem;                           /* units whose image is what the guest last wrote */
         u8 dirty, noted;                  /* Z above V is not zero; what the last save found */
@@ -41,9 +42,10 @@ struct given {
 extern struct given given;
 extern struct vcpu vcpus[VCPUS];
 extern struct state now;
-extern bool memory_there; /* allocations succeed */
-extern bool area_filled;  /* the last area allocated was given its contents */
-extern u32 areas;         /* that are allocated */
+enum memory { NO_MEMORY, MEMORY, AFTER_RECLAIM, MEMORIES };
+extern enum memory memory; /* whether allocations succeed; AFTER_RECLAIM: from the second on */
+extern bool area_filled;   /* the last area allocated was given its contents */
+extern u32 areas;          /* that are allocated */
 
 #define MUST(cond, what)                                                                           \
     do {                                                                                           \
