@@ -10,6 +10,7 @@
 #include "hv/base.h"
 
 #define BOOT_MAX_REGIONS 512
+#define BOOT_ADDRESS_END BIT(47) /* page tables of 4 levels map no more one to one; nor do ours */
 #define BOOT_MAX_VMS     16
 #define BOOT_NAME        32  /* bytes with the final 0: VM names, [A-Za-z0-9_-] */
 #define BOOT_TEXT        256 /* bytes with the final 0: paths, command lines, fp lists */

@@ -52,7 +52,11 @@ static struct boot_region claim(void *map, size_t step, size_t i)
     if (d->pages > PAGES_LIMIT || d->base % PAGE_SIZE || d->base >= ADDRESS_LIMIT ||
         d->base + (d->pages << PAGE_SHIFT) > ADDRESS_LIMIT)
         return r;
+    if (d->base >= BOOT_ADDRESS_END)
+        return r;
     r.bytes = d->pages << PAGE_SHIFT;
+    if (r.bytes > BOOT_ADDRESS_END - r.base)
+        r.bytes = BOOT_ADDRESS_END - r.base;
     r.type = d->type < ARRAY_SIZE(region_types) ? region_types[d->type] : REGION_NONE;
     return r;
 }

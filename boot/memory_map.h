@@ -18,7 +18,8 @@ struct efi_memory {
  * Converts `bytes` of descriptors, each `step` bytes apart (what GetMemoryMap said, not sizeof),
  * into at most `max` regions: sorted by base, not overlapping, neighbours of one type merged. `map`
  * is sorted in place. Descriptors that cannot be true (empty, not page aligned, past the end of the
- * address space) are ignored, memory that must not be touched is left out, and where two contradict
+ * address space) are ignored, memory that must not be touched is left out, so is what lies above
+ * BOOT_ADDRESS_END, and where two contradict
  * each other the later type of enum boot_memory_type wins, so that free memory loses. Returns the
  * number of regions that are needed; when it is more than `max`, the highest are missing.
  */

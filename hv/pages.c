@@ -37,6 +37,9 @@ void pages_reclaim(void)
                       later.r[i].bytes >> 10, later.r[i].base);
     }
     later.n = 0;
+    say_info("memory: %lu MiB free in %u pieces, the highest ends at 0x%lx", pages_left() >> 20,
+             unused.n,
+             unused.n != 0 ? unused.r[unused.n - 1].base + unused.r[unused.n - 1].bytes : 0);
 }
 
 void *pages_alloc(size_t n, u64 align, enum page_use use)

@@ -13,7 +13,7 @@ ARCHS = ("x86_64", "arm64")
 HOST_KINDS = ("host", "model")
 STANZA_KEYS = {"arch", "conf", "make", "cpu", "mem", "smp", "machine", "args", "icount", "qemu", "firmware", "build",
                "timeout", "verdict", "expect", "forbid", "plans", "bugs", "long", "why", "bare",
-               "as-bare", "media", "sign", "serial", "break", "bochs", "rom", "sweep"}
+               "as-bare", "media", "sign", "serial", "break", "accel", "skip", "bochs", "rom", "sweep"}
 LISTS = {"make", "expect", "forbid"}
 MUTANT_KEYS = {"file", "test", "expect", "why", "bugs", "long", "copies"}
 
@@ -90,8 +90,8 @@ class Emu:
         self.verdict = get("verdict", "pass")
         if self.verdict not in ("pass", "fail", "firmware", "not-ok"):
             raise SuiteError("%s: verdict is pass, fail, firmware or not-ok" % self.name)
-        if get("qemu") not in ("", "10", "11") or get("firmware") not in ("", "u-boot", "secure"):
-            raise SuiteError("%s: qemu is 10 or 11, firmware is u-boot or secure" % self.name)
+        if get("qemu") not in ("", "10", "11") or get("firmware") not in ("", "u-boot", "secure", "strict-nx"):
+            raise SuiteError("%s: qemu is 10 or 11, firmware is u-boot, secure or strict-nx" % self.name)
 
 
 class Host:

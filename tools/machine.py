@@ -41,7 +41,7 @@ EXIT_PASS = {"x86_64": 33, "arm64": 0}
 ESCAPES = re.compile(r"\x1b(?:\[[0-9;=?]*[A-Za-z]|[()][A-Z0-9]|[c=>])|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 # What the firmware says once our image has returned an error to it (or was never started).
 BACK_IN_FIRMWARE = re.compile(
-    r"BdsDxe: (?:failed to|No bootable)|^Shell>|Press any key to enter the Boot|UEFI Interactive Shell|PXE over IP"
+    r"BdsDxe: (?:failed to|No bootable)|^(?:Shell|=)>|Press any key to enter the Boot|UEFI Interactive Shell|PXE over IP"
     r"|Boot Maintenance Manager|Select Language|EFI LOAD FAILED")
 FIRMWARE_CHATTER = re.compile(r"^(?:BdsDxe: (?:loading|starting)|UEFI firmware \(version|\s*$)")
 
@@ -71,7 +71,7 @@ class Result:
 
 def provide(arch, qemu=None, firmware=None):
     """Has tools/setup.sh get a QEMU of that version and that firmware, should they not be here."""
-    sets = (["qemu-" + qemu] if qemu else []) + ([{"secure": "sign"}.get(firmware, firmware)] if firmware else [])
+    sets = (["qemu-" + qemu] if qemu else []) + ([{"secure": "sign", "strict-nx": "qemu-10"}.get(firmware, firmware)] if firmware else [])
     if sets and subprocess.run([os.path.join(ROOT, "tools", "setup.sh")] + sets,
                                env=dict(os.environ, ARCH=arch)).returncode:
         raise MachineError("tools/setup.sh could not provide: " + " ".join(sets))

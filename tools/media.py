@@ -6,6 +6,7 @@ media       volume    a FAT file system that is the whole disk (made by mtools):
             -readonly behind any disk: it cannot be written; -full: no free cluster is left
 firmware    None      the distribution's EDK2 for this machine: OVMF, AAVMF
             u-boot    U-Boot's EFI loader
+            strict-nx EDK2 that gives no memory more rights than its type or section asks for
             secure    OVMF that enforces Secure Boot, `enrol` (a certificate) being the only one it trusts
 """
 import os
@@ -72,10 +73,22 @@ def firmware_arguments(box, work):
     more = []
     if box.firmware == "secure":
         code, variables = secure_firmware(box, work)
+    if box.firmware == "strict-nx":
+        code = strict_firmware(box)
+    if box.firmware and box.arch == "x86_64":
         more = ["-machine", "smm=on", "-global", "driver=cfi.pflash01,property=secure,value=on"]
     return ["-drive", "if=pflash,format=raw,unit=0,readonly=on,file=" + code,
             # snapshot: every run starts from the firmware's untouched variables.
             "-drive", "if=pflash,format=raw,unit=1,snapshot=on,file=" + variables] + more
+
+
+def strict_firmware(box):
+    """Of Debian 13: the tree's, or the machine's own."""
+    name = {"x86_64": "OVMF/OVMF_CODE_4M.secboot.strictnx.fd", "arm64": "AAVMF/AAVMF_CODE.secboot.strictnx.fd"}[box.arch]
+    for base in (box.tree, "/", machine.setup_print("qemu-10", box.arch)):
+        if os.path.exists(os.path.join(base, "usr/share", name)):
+            return os.path.join(base, "usr/share", name)
+    raise machine.MachineError("no %s here: run `tools/setup.sh qemu-10`" % name)
 
 
 def secure_firmware(box, work):

@@ -1,9 +1,10 @@
 /*
- * GICv3 for one interrupt: the EL2 physical timer. Everything the firmware had enabled is turned
- * off; guests get no interrupt controller at all (ICC_* are Undefined for them: ICH_HCR_EL2 and
- * ICC_SRE_EL2.Enable).
+ * GICv3, and which GIC there is, for one interrupt: the EL2 physical timer. Everything the firmware
+ * had enabled is turned off; guests get no interrupt controller at all (ICC_* are Undefined for
+ * them: ICH_HCR_EL2 and ICC_SRE_EL2.Enable).
  */
 #include "gic.h"
+#include "gicv2.h"
 #include "arch/arch.h"
 #include "boot/boot_info.h"
 #include "hv/acpi.h"
@@ -39,6 +40,7 @@
 #define GICR_DEFAULT_SPAN 0x1000000u
 
 static u64 gicd, gicr, gicr_bytes;
+static u64 gicc; /* not 0: it is a GICv2 */
 
 static u32 read32(u64 address)
 {
@@ -66,37 +68,64 @@ static void wait_clear(u64 address, u64 bit, const char *what)
 
 static bool find_in_fdt(const struct boot_info *info)
 {
+    static const char *const v2[] = {"arm,gic-400", "arm,cortex-a15-gic", "arm,cortex-a7-gic"};
     struct fdt fdt;
     u64 bytes;
 
     if (!info->fdt || !fdt_open(&fdt, (const void *)info->fdt, MiB(2)))
         return false;
     fdt_node node = fdt_compatible(&fdt, FDT_NONE, "arm,gic-v3");
+    if (node != FDT_NONE)
+        return fdt_reg(&fdt, node, 0, &gicd, &bytes) && fdt_reg(&fdt, node, 1, &gicr, &gicr_bytes);
+    for (u32 n = 0; node == FDT_NONE && n < ARRAY_SIZE(v2); n++)
+        node = fdt_compatible(&fdt, FDT_NONE, v2[n]);
     return node != FDT_NONE && fdt_reg(&fdt, node, 0, &gicd, &bytes) &&
-           fdt_reg(&fdt, node, 1, &gicr, &gicr_bytes);
+           fdt_reg(&fdt, node, 1, &gicc, &bytes);
+}
+
+/* ID_AA64PFR0_EL1.GIC: the CPU interface of a GICv3 is in the CPU. */
+static bool has_registers(void)
+{
+    return (sysreg_read(id_aa64pfr0_el1) >> 24 & 15) != 0;
 }
 
 static bool find_in_madt(const struct boot_info *info)
 {
     struct acpi_madt madt;
 
-    if (!acpi_madt(info, &madt) || !madt.gicd || !madt.gicr)
+    if (!acpi_madt(info, &madt) || !madt.gicd)
         return false;
     gicd = madt.gicd;
+    if (madt.gic_version == 2 || !has_registers()) {
+        gicc = madt.gicc;
+        return gicc != 0;
+    }
     gicr = madt.gicr;
     gicr_bytes = madt.gicr_bytes ? madt.gicr_bytes : 2 * GICR_FRAMES;
-    return true;
+    return gicr != 0;
 }
 
 void gic_find(const struct boot_info *info)
 {
     if (!find_in_madt(info) && !find_in_fdt(info))
-        panic("no GICv3 in the firmware's tables (ACPI MADT or device tree): Fermata needs "
-              "one for its timer; with QEMU: -M virt,gic-version=3");
+        panic("no GICv3 and no GICv2 in the firmware's tables (ACPI MADT or device tree): Fermata "
+              "needs one for its timer");
+    if (gicc) {
+        gicv2_map(gicd, gicc);
+        return;
+    }
+    if (!has_registers())
+        panic("the firmware names a GICv3, but this CPU has none of its registers: enable its "
+              "system register interface in the firmware");
     if (gicr_bytes > GICR_DEFAULT_SPAN)
         gicr_bytes = GICR_DEFAULT_SPAN;
     mmu_map(gicd, GICD_BYTES, MMU_DEVICE);
     mmu_map(gicr, gicr_bytes, MMU_DEVICE);
+}
+
+u32 gic_version(void)
+{
+    return gicc ? 2 : 3;
 }
 
 /* The redistributor whose affinity (GICR_TYPER[63:32]) is this CPU's. */
@@ -143,6 +172,10 @@ static void redistributor_init(u64 at)
 void gic_init(struct pcpu *cpu)
 {
     cpu->arch.mpidr = sysreg_read(mpidr_el1);
+    if (gicc) {
+        gicv2_init();
+        return;
+    }
     cpu->arch.gicr = own_redistributor(cpu->arch.mpidr);
     distributor_init();
     redistributor_init(cpu->arch.gicr);
@@ -162,10 +195,15 @@ void gic_init(struct pcpu *cpu)
 
 u32 gic_take(void)
 {
+    if (gicc)
+        return gicv2_take();
     return (u32)sysreg_read(ICC_IAR1_EL1) & 0xffffff;
 }
 
 void gic_end(u32 intid)
 {
-    sysreg_write(ICC_EOIR1_EL1, intid);
+    if (gicc)
+        gicv2_end(intid);
+    else
+        sysreg_write(ICC_EOIR1_EL1, intid);
 }

@@ -41,13 +41,6 @@ bool arch_preflight(char *why, size_t n)
     mmfr0 = sysreg_read(id_aa64mmfr0_el1);
     tgran4 = mmfr0 >> 28 & 15;
     tgran4_2 = mmfr0 >> 40 & 15;
-    if ((pfr0 >> 24 & 15) == 0) {
-        format_text(why, n,
-                    "this machine has no GICv3 system registers, which Fermata needs for its "
-                    "timer (GICv2 is not supported yet): with QEMU use "
-                    "-M virt,virtualization=on,gic-version=3");
-        return false;
-    }
     if (tgran4 == 15 || tgran4_2 == 1) {
         format_text(why, n,
                     "this CPU has no 4 KiB pages at stage %u, which Fermata uses: there is "
@@ -182,9 +175,10 @@ void arch_report(void)
 
     say_info(
         "CPU %s, part 0x%03lx r%lup%lu, at EL2 with E2H=%u%s, %u physical address bits, counter "
-        "%lu kHz",
+        "%lu kHz, GICv%u",
         implementer(midr), midr >> 4 & 0xfff, midr >> 20 & 15, midr & 15, features.e2h,
-        features.vhe ? "" : " (no FEAT_VHE)", features.pa_bits, arch_ticks_per_second() / 1000);
+        features.vhe ? "" : " (no FEAT_VHE)", features.pa_bits, arch_ticks_per_second() / 1000,
+        gic_version());
     say_info("fp: fpsimd   %lu bytes, gated by CPTR_EL2.%s", (u64)vec_bytes(VEC_FPSIMD, 0),
              features.e2h ? "FPEN" : "TFP");
     report_vectors("sve", vec_bytes(VEC_SVE, features.sve_vl), features.sve_vls,

@@ -13,6 +13,8 @@
 enum {
     APIC_EOI = 0x0b,
     APIC_SVR = 0x0f,
+    APIC_ICR = 0x30,
+    APIC_ICR_HIGH = 0x31,
     APIC_LVT_TIMER = 0x32,
     APIC_LVT_LINT0 = 0x35,
     APIC_LVT_LINT1 = 0x36,
@@ -21,10 +23,13 @@ enum {
     APIC_TIMER_DIVIDE = 0x3e,
     APIC_TPR = 0x08,
 };
-#define LVT_MASKED     BIT(16)
-#define SVR_ENABLE     BIT(8)
-#define DIVIDE_BY_1    0xb
-#define RATIO_FRACTION 24 /* bits behind the point of timer_ratio */
+#define LVT_MASKED  BIT(16)
+#define ICR_PENDING BIT(12)
+/* All but this one, asserted, INIT (SDM 3A, 11.6.1). */
+#define ICR_INIT_OTHERS 0x000c4500u
+#define SVR_ENABLE      BIT(8)
+#define DIVIDE_BY_1     0xb
+#define RATIO_FRACTION  24 /* bits behind the point of timer_ratio */
 
 /* The PIT's channel 2 counts 1.193182 MHz, gated and read back through port 0x61. */
 #define PIT_HZ          1193182u
@@ -71,6 +76,27 @@ static void apic_enable(void)
     apic_write(APIC_SVR, (u32)SVR_ENABLE | VECTOR_SPURIOUS);
     apic_write(APIC_TIMER_DIVIDE, DIVIDE_BY_1);
     apic_write(APIC_LVT_TIMER, VECTOR_TIMER);
+}
+
+const char *apic_mode(void)
+{
+    return x2apic ? "x2APIC" : "xAPIC";
+}
+
+/*
+ * INIT to every other CPU: it then waits for a start-up IPI and runs nothing. Where firmware parks
+ * them is its own business, and memory that becomes ours might be where.
+ */
+static void park_others(void)
+{
+    if (x2apic) {
+        wrmsr(MSR_X2APIC_FIRST + APIC_ICR, ICR_INIT_OTHERS);
+        return;
+    }
+    apic_write(APIC_ICR_HIGH, 0);
+    apic_write(APIC_ICR, ICR_INIT_OTHERS);
+    for (unsigned spins = 0; spins < 100000 && (apic_read(APIC_ICR) & ICR_PENDING); spins++)
+        ;
 }
 
 static void pit_start(u16 count)
@@ -158,6 +184,7 @@ void apic_init(struct pcpu *cpu, const struct boot_info *info)
     (void)cpu;
     (void)info;
     apic_enable();
+    park_others();
     if (rates_from_cpuid())
         return;
     if (!calibrate(&best))

@@ -7,8 +7,11 @@
 struct pcpu;
 struct boot_info;
 
-/* Enables the APIC and finds the rates of TSC and timer. */
+/* Enables the APIC, parks the other CPUs and finds the rates of TSC and timer. */
 void apic_init(struct pcpu *cpu, const struct boot_info *info);
+
+/* "xAPIC" or "x2APIC", as the firmware left it. */
+const char *apic_mode(void);
 
 /* Called by vectors.S. */
 void apic_timer_interrupt(void);

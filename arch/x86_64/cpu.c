@@ -1,8 +1,10 @@
 /* What boot finds out about the CPU, and whether it can run Fermata at all. */
 #include "cpu.h"
+#include "apic.h"
 #include "arch/arch.h"
 #include "fp_config.h"
 #include "fp_hw.h"
+#include "paging.h"
 #include "virt.h"
 #include "vmx.h"
 #include "hv/console.h"
@@ -202,7 +204,8 @@ void arch_report(void)
                  cpu_has.decode_assists ? " decode assists," : "",
                  cpu_has.clean_bits ? " clean bits," : "",
                  cpu_has.flush_by_asid ? " flush by ASID," : "");
-    say_info("cpu: TSC %lu MHz, %s, %s", tsc_hz / 1000000, form(),
+    say_info("cpu: TSC %lu MHz, %u-level paging, %s, %s, %s", tsc_hz / 1000000, paging_levels(),
+             apic_mode(), form(),
              cpu_has.fpu_pointers_always ? "x87 pointers always saved"
                                          : "x87 pointers scrubbed by hand (XSA-52)");
     if (!cpu_has.xsave) {

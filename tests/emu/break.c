@@ -110,8 +110,41 @@ static bool spoil_fdt(bool whole)
     return true;
 }
 
+/* Not spoilt: the other mode, which firmware chooses on machines with very many CPUs. */
+static bool x2apic(void)
+{
+#ifdef __x86_64__
+    u32 low, high;
+
+    __asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(0x1b));
+    __asm__ volatile("wrmsr" : : "a"(low | 0xc00), "d"(high), "c"(0x1b));
+    return true;
+#else
+    return false;
+#endif
+}
+
+/* Not spoilt either: a machine whose lower memory is all taken but for one region. */
+static bool take_low_memory(void)
+{
+    for (u32 i = 0; i < info.nregions; i++) {
+        EFI_PHYSICAL_ADDRESS at = info.regions[i].base;
+        u64 bytes = info.regions[i].bytes;
+        if (at < GiB(512) && bytes > GiB(512) - at)
+            bytes = GiB(512) - at;
+        if (info.regions[i].type == BOOT_MEMORY_FREE && at >= MiB(1) && at < GiB(512))
+            (void)efi_services->AllocatePages(AllocateAddress, EfiReservedMemoryType,
+                                              bytes >> PAGE_SHIFT, &at);
+    }
+    return true;
+}
+
 static bool spoil(const char *what)
 {
+    if (strcmp(what, "x2apic") == 0)
+        return x2apic();
+    if (strcmp(what, "low-memory") == 0)
+        return take_low_memory();
     if (strncmp(what, "spcr-", 5) == 0)
         return spoil_spcr(what + 5);
     if (strcmp(what, "madt-checksum") == 0)

@@ -86,6 +86,35 @@ static void impossible_descriptors(void **state)
     assert_int_equal(memory_map_regions(map, 39, 40, regions, 1), 0);
 }
 
+/*
+ * A machine of 8 sockets: memory far above 512 GiB, holes between, a last region beyond what page
+ * tables of 4 levels reach, which is cut off there, and one that is beyond it altogether.
+ */
+static void sockets_and_holes(void **state)
+{
+    static const u64 bases[] = {MiB(1), GiB(4), GiB(1024), GiB(2048), GiB(12 * 1024), BIT(46)};
+    struct efi_memory map[10] = {{0}};
+    u32 n = 0;
+
+    (void)state;
+    for (; n < ARRAY_SIZE(bases); n++)
+        map[n] = (struct efi_memory){
+            .type = CONVENTIONAL, .base = bases[n], .pages = GiB(2) >> PAGE_SHIFT};
+    map[n++] = (struct efi_memory){
+        .type = CONVENTIONAL, .base = BIT(47) - GiB(1), .pages = GiB(4) >> PAGE_SHIFT};
+    map[n++] = (struct efi_memory){.type = 11, .base = BIT(51), .pages = GiB(4) >> PAGE_SHIFT};
+    n = memory_map_regions(map, n * sizeof(map[0]), sizeof(map[0]), regions, BOOT_MAX_REGIONS);
+    assert_int_equal(n, ARRAY_SIZE(bases) + 1);
+    well_formed(n);
+    for (u32 i = 0; i < ARRAY_SIZE(bases); i++) {
+        assert_int_equal(regions[i].base, bases[i]);
+        assert_int_equal(regions[i].bytes, GiB(2));
+    }
+    assert_int_equal(regions[n - 1].base, BIT(47) - GiB(1));
+    assert_int_equal(regions[n - 1].bytes, GiB(1));
+    assert_int_equal(memory_map_bytes(regions, n, BOOT_MEMORY_FREE), GiB(13));
+}
+
 /* More regions than fit: counted, and the highest are the ones missing. */
 static void too_many(void **state)
 {
@@ -191,11 +220,9 @@ static void truthful_maps_lose_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ordinary_map),
-        cmocka_unit_test(impossible_descriptors),
-        cmocka_unit_test(too_many),
-        cmocka_unit_test(random_maps),
-        cmocka_unit_test(truthful_maps_lose_nothing),
+        cmocka_unit_test(ordinary_map),      cmocka_unit_test(impossible_descriptors),
+        cmocka_unit_test(sockets_and_holes), cmocka_unit_test(too_many),
+        cmocka_unit_test(random_maps),       cmocka_unit_test(truthful_maps_lose_nothing),
     };
 
     return cmocka_run_group_tests_name("memory_map", tests, NULL, NULL);
