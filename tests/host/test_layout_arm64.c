@@ -262,6 +262,47 @@ static void id_hides(void **state)
     assert_int_equal(field(id_filter(7, 1, every, &all, 2), 16), 0); /* LOR */
 }
 
+/* SVE, SME, ZT0 and FPMR, each given or not: what a VM reads of each is what it may use (DDI 0487,
+ * D24.2: PFR0, PFR1, PFR2, ZFR0, SMFR0, FPFR0). */
+static void id_units(void **state)
+{
+    const u64 every = 0x2222222222222222, ones = ~0ull;
+    const u64 not_streaming = 15ull << 4 | 15ull << 16 | 15ull << 32 | 15ull << 40 | 255ull << 52;
+    const u64 fp8 = 7ull << 28 | 3ull << 40;
+
+    (void)state;
+    for (u32 given = 0; given < 16; given++) {
+        bool sve = given & 1, sme = given & 2, zt0 = sme && (given & 4), fpmr = given & 8;
+        const struct arch_fp_config fp = {
+            .units = 1 | (sve ? 2u : 0) | (sme ? 4u : 0), .zt0 = zt0, .fpmr = fpmr};
+        assert_int_equal(field(id_filter(4, 0, every, &fp, 2), 32), sve ? 2 : 0);
+        assert_int_equal(field(id_filter(4, 1, every, &fp, 2), 24), zt0 ? 2 : sme ? 1 : 0);
+        assert_int_equal(id_filter(4, 2, every, &fp, 2), fpmr ? 2ull << 32 : 0);
+        assert_int_equal(id_filter(4, 4, ones, &fp, 2), sve   ? ones
+                                                        : sme ? ones & ~not_streaming
+                                                              : 0);
+        assert_int_equal(id_filter(4, 5, ones, &fp, 2),
+                         sme ? ones & ~(zt0 ? 0 : 15ull << 56) & ~(fpmr ? 0 : fp8) : 0);
+        assert_int_equal(id_filter(4, 7, ones, &fp, 2), fpmr ? ones : 0);
+    }
+}
+
+/* ZT0 and ZA lie behind either form, on a cache line, and nothing overlaps at any lengths. */
+static void sme_area(void **state)
+{
+    (void)state;
+    for (u32 vl = 0; vl <= VEC_VL_MAX; vl += 16) {
+        for (u32 svl = 16; svl <= VEC_VL_MAX; svl += 16) {
+            size_t zt0 = vec_zt0_offset(vl, svl), za = vec_za_offset(vl, svl);
+            assert_true(zt0 % 64 == 0 && za == zt0 + 64);
+            assert_true(zt0 >= vec_bytes(VEC_STREAMING, svl));
+            assert_true(zt0 >= vec_bytes(vl ? VEC_SVE : VEC_FPSIMD, vl));
+            assert_int_equal(vec_sme_bytes(vl, svl), za + svl * svl);
+            assert_true(vec_sme_bytes(vl, svl) <= FP_AREA_MAX);
+        }
+    }
+}
+
 /* No FP in the CPU stays no FP: 15 means "not there", and is not masked to something else. */
 static void id_not_implemented(void **state)
 {
@@ -296,7 +337,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_overlap),        cmocka_unit_test(relayout),
         cmocka_unit_test(round_down),        cmocka_unit_test(lists),
-        cmocka_unit_test(lists_early),       cmocka_unit_test(lists_fuzz),
+        cmocka_unit_test(lists_early),       cmocka_unit_test(id_units),
+        cmocka_unit_test(sme_area),          cmocka_unit_test(lists_fuzz),
         cmocka_unit_test(id_hides),          cmocka_unit_test(id_not_implemented),
         cmocka_unit_test(id_every_register),
     };
