@@ -137,7 +137,7 @@ size_t fp_load_more(struct fp_ctx *fp, fp_units units)
     size_t moved = 0;
 
     if (units & FP_UNIT_SME) {
-        if (features.sve && !(fp->offered & FP_UNIT_SVE))
+        if (!(fp->offered & FP_UNIT_SVE) && features.sve)
             hide_zcr(cpu);
         moved = load_sme(cpu, fp);
     }
