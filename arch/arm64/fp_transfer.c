@@ -170,7 +170,7 @@ static u8 *put_vectors(u8 *to, const struct vcpu *v)
     return to + size;
 }
 
-void arch_fp_export(const struct vcpu *v, void *records)
+void arch_fp_export(const struct vcpu *v, void *to)
 {
     const struct arch_fp *arch = &v->fp.arch;
     const u8 *za = (const u8 *)v->fp.area.base + arch->za_offset;
@@ -181,20 +181,20 @@ void arch_fp_export(const struct vcpu *v, void *records)
         .tpidr2_el0 = arch->tpidr2_el0,
         .smpri_el1 = arch->smpri_el1,
     };
-    u8 *to = put(records, FERMATA_FP_ARM_CONTROL, &control, sizeof(control));
+    u8 *at = put(to, FERMATA_FP_ARM_CONTROL, &control, sizeof(control));
 
-    to = put_vectors(to, v);
+    at = put_vectors(at, v);
     if (svcr_of(arch) & SVCR_ZA) {
         u32 svl = arch->sme_vl;
-        to = put_header(to, FERMATA_FP_ARM_ZA, za_size(svl));
-        to = put_vector_header(to, za_size(svl), za_size(svl), svl, 0);
-        memcpy(to, za, (size_t)svl * svl);
-        to += (size_t)svl * svl;
+        at = put_header(at, FERMATA_FP_ARM_ZA, za_size(svl));
+        at = put_vector_header(at, za_size(svl), za_size(svl), svl, 0);
+        memcpy(at, za, (size_t)svl * svl);
+        at += (size_t)svl * svl;
         if (arch->smcr_el2 & SMCR_EZT0)
-            to = put(to, FERMATA_FP_ARM_ZT, za - VEC_ZT0_BYTES, VEC_ZT0_BYTES);
+            at = put(at, FERMATA_FP_ARM_ZT, za - VEC_ZT0_BYTES, VEC_ZT0_BYTES);
     }
     if (arch->fpmr_offered)
-        put(to, FERMATA_FP_ARM_FPMR, &arch->fpmr, sizeof(arch->fpmr));
+        put(at, FERMATA_FP_ARM_FPMR, &arch->fpmr, sizeof(arch->fpmr));
 }
 
 /* ---- In: is it a state at all? ---- */
