@@ -1,4 +1,5 @@
-/* What a context is made of: sizes, forms, control values. Pure, so it runs in the host tests too. */
+/* What a context is made of: sizes, forms, control values. Pure, so it runs in the host tests too.
+ */
 #include "arch/arch.h"
 #include "sysreg.h"
 

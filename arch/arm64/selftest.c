@@ -6,8 +6,8 @@
 
 bool arch_selftest(struct pcpu *cpu, char *why, size_t n)
 {
-    bool good = selftest_gates(cpu, why, n) && selftest_moves(cpu, why, n) &&
-                selftest_sme(cpu, why, n);
+    bool good =
+        selftest_gates(cpu, why, n) && selftest_moves(cpu, why, n) && selftest_sme(cpu, why, n);
 
     fp_init_cpu(cpu); /* whatever was tried, the first guest finds INIT (I4) */
     if (good && fp_gate_incomplete)

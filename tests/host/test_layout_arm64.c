@@ -102,65 +102,66 @@ static void cpu_with(u32 has)
     features.fpmr = has & FPMR;
 }
 
+static const struct {
+    const char *list;
+    u32 has;
+    struct arch_fp_config want; /* units 0: refused */
+    const char *why;
+} cases[] = {
+    {"", ALL, {7, 64, 256, true, true}, ""},
+    {"", SVE | SME, {7, 64, 256, false, false}, ""},
+    {"", SME, {5, 0, 256, false, false}, ""},
+    {"   ", PLAIN, {1, 0, 0, false, false}, ""},
+    {"fpsimd", ALL, {1, 0, 0, false, false}, ""},
+    {"fpsimd,sve", ALL, {3, 64, 0, false, false}, ""},
+    {"sve,fpsimd", ALL, {3, 64, 0, false, false}, ""},
+    {" fpsimd , sve:256 ", ALL, {3, 32, 0, false, false}, ""},
+    {"fpsimd,sve:128", ALL, {3, 16, 0, false, false}, ""},
+    {"fpsimd,sve:384", ALL, {3, 32, 0, false, false}, ""}, /* the next shorter there is */
+    {"fpsimd,sve:2048", ALL, {3, 64, 0, false, false}, ""},
+    {"fpsimd,sme", ALL, {5, 0, 256, true, false}, ""},
+    {"fpsimd,sme:512,fpmr", ALL, {5, 0, 64, true, true}, ""},
+    {"fpsimd,sve:256,sme:1024", ALL, {7, 32, 64, true, false}, ""},
+    {"fpsimd,sme1:256", ALL, {5, 0, 32, false, false}, ""},
+    {"fpsimd,sme1", SME, {5, 0, 256, false, false}, ""},
+    {"fpsimd,fpmr", ALL, {1, 0, 0, false, true}, ""},
+    {"fpsimd,sve:0", ALL, {0}, "not an SVE vector length"},
+    {"fpsimd,sve:17", ALL, {0}, "not an SVE vector length"},
+    {"fpsimd,sve:127", ALL, {0}, "not an SVE vector length"},
+    {"fpsimd,sve:129", ALL, {0}, "multiple of 128"},
+    {"fpsimd,sve:2176", ALL, {0}, "128 to 2048"},
+    {"fpsimd,sve:4096", ALL, {0}, "128 to 2048"},
+    {"fpsimd,sve:99999999999", ALL, {0}, "not an SVE"},
+    {"fpsimd,sve:", ALL, {0}, "not an SVE"},
+    {"fpsimd,sve:0x100", ALL, {0}, "not an SVE"},
+    {"fpsimd,sme:0", ALL, {0}, "not an SME vector length: give bits"},
+    {"fpsimd,sme:17", ALL, {0}, "as in sme:256"},
+    {"fpsimd,sme:4096", ALL, {0}, "not an SME"},
+    {"fpsimd,sme:wide", ALL, {0}, "not an SME"},
+    {"fpsimd,sme1:wide", ALL, {0}, "as in sme1:256"},
+    {"fpsimd,sme:", ALL, {0}, "not an SME"},
+    {"fpsimd,sme:128", ALL, {0}, "shortest SME vectors are of 256 bits: give at least sme:256"},
+    {"fpsimd,sve", SME, {0}, "no SVE: leave sve out"},
+    {"fpsimd,sve:256", PLAIN, {0}, "no SVE"},
+    {"fpsimd,sme:256", SVE, {0}, "no SME: leave sme out"},
+    {"fpsimd,fpmr", SVE, {0}, "no FPMR: leave fpmr out"},
+    {"sve", ALL, {0}, "the others contain FPSIMD: write fpsimd,sve"},
+    {"sme,fpmr", ALL, {0}, "contain FPSIMD"},
+    {"fpsimd,fpsimd", ALL, {0}, "twice"},
+    {"fpsimd,sve,sve:256", ALL, {0}, "twice"},
+    {"fpsimd,sme,sme1", ALL, {0}, "twice"},
+    {"fpsimd,fpmr,fpmr", ALL, {0}, "twice"},
+    {"fpsimd,", ALL, {0}, "no FP component"},
+    {",", ALL, {0}, "no FP component"},
+    {"neon", ALL, {0}, "\"neon\": no FP component of arm64"},
+    {"fpsimd,sme2", ALL, {0}, "\"sme2\": no FP component"},
+    {"x87,sse", ALL, {0}, "\"x87\""},
+    {"s", ALL, {0}, "no FP component"},
+    {"sv", ALL, {0}, "no FP component"},
+};
+
 static void lists(void **state)
 {
-    static const struct {
-        const char *list;
-        u32 has;
-        struct arch_fp_config want; /* units 0: refused */
-        const char *why;
-    } cases[] = {
-        {"", ALL, {7, 64, 256, true, true}, ""},
-        {"", SVE | SME, {7, 64, 256, false, false}, ""},
-        {"", SME, {5, 0, 256, false, false}, ""},
-        {"   ", PLAIN, {1, 0, 0, false, false}, ""},
-        {"fpsimd", ALL, {1, 0, 0, false, false}, ""},
-        {"fpsimd,sve", ALL, {3, 64, 0, false, false}, ""},
-        {"sve,fpsimd", ALL, {3, 64, 0, false, false}, ""},
-        {" fpsimd , sve:256 ", ALL, {3, 32, 0, false, false}, ""},
-        {"fpsimd,sve:128", ALL, {3, 16, 0, false, false}, ""},
-        {"fpsimd,sve:384", ALL, {3, 32, 0, false, false}, ""}, /* the next shorter there is */
-        {"fpsimd,sve:2048", ALL, {3, 64, 0, false, false}, ""},
-        {"fpsimd,sme", ALL, {5, 0, 256, true, false}, ""},
-        {"fpsimd,sme:512,fpmr", ALL, {5, 0, 64, true, true}, ""},
-        {"fpsimd,sve:256,sme:1024", ALL, {7, 32, 64, true, false}, ""},
-        {"fpsimd,sme1:256", ALL, {5, 0, 32, false, false}, ""},
-        {"fpsimd,sme1", SME, {5, 0, 256, false, false}, ""},
-        {"fpsimd,fpmr", ALL, {1, 0, 0, false, true}, ""},
-        {"fpsimd,sve:0", ALL, {0}, "not an SVE vector length"},
-        {"fpsimd,sve:17", ALL, {0}, "not an SVE vector length"},
-        {"fpsimd,sve:127", ALL, {0}, "not an SVE vector length"},
-        {"fpsimd,sve:129", ALL, {0}, "multiple of 128"},
-        {"fpsimd,sve:2176", ALL, {0}, "128 to 2048"},
-        {"fpsimd,sve:4096", ALL, {0}, "128 to 2048"},
-        {"fpsimd,sve:99999999999", ALL, {0}, "not an SVE"},
-        {"fpsimd,sve:", ALL, {0}, "not an SVE"},
-        {"fpsimd,sve:0x100", ALL, {0}, "not an SVE"},
-        {"fpsimd,sme:0", ALL, {0}, "not an SME vector length: give bits"},
-        {"fpsimd,sme:17", ALL, {0}, "as in sme:256"},
-        {"fpsimd,sme:4096", ALL, {0}, "not an SME"},
-        {"fpsimd,sme:wide", ALL, {0}, "not an SME"},
-        {"fpsimd,sme1:wide", ALL, {0}, "as in sme1:256"},
-        {"fpsimd,sme:", ALL, {0}, "not an SME"},
-        {"fpsimd,sme:128", ALL, {0}, "shortest SME vectors are of 256 bits: give at least sme:256"},
-        {"fpsimd,sve", SME, {0}, "no SVE: leave sve out"},
-        {"fpsimd,sve:256", PLAIN, {0}, "no SVE"},
-        {"fpsimd,sme:256", SVE, {0}, "no SME: leave sme out"},
-        {"fpsimd,fpmr", SVE, {0}, "no FPMR: leave fpmr out"},
-        {"sve", ALL, {0}, "the others contain FPSIMD: write fpsimd,sve"},
-        {"sme,fpmr", ALL, {0}, "contain FPSIMD"},
-        {"fpsimd,fpsimd", ALL, {0}, "twice"},
-        {"fpsimd,sve,sve:256", ALL, {0}, "twice"},
-        {"fpsimd,sme,sme1", ALL, {0}, "twice"},
-        {"fpsimd,fpmr,fpmr", ALL, {0}, "twice"},
-        {"fpsimd,", ALL, {0}, "no FP component"},
-        {",", ALL, {0}, "no FP component"},
-        {"neon", ALL, {0}, "\"neon\": no FP component of arm64"},
-        {"fpsimd,sme2", ALL, {0}, "\"sme2\": no FP component"},
-        {"x87,sse", ALL, {0}, "\"x87\""},
-        {"s", ALL, {0}, "no FP component"},
-        {"sv", ALL, {0}, "no FP component"},
-    };
     struct arch_fp_config config;
     char why[256];
 
