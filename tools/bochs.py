@@ -17,6 +17,8 @@ import media
 # Named like tools/run --cpu. CET is left out: Bochs 3.0 panics in its own page walk with it.
 CPU = {
     "sapphire_rapids": 'model=sapphire_rapids, exclude_features="cet"',
+    # What a guest of Fermata sees of it (ERRATA.md, pkru-supervisor): the bare machine to compare guests with.
+    "sapphire_rapids-nopku": 'model=sapphire_rapids, exclude_features="cet pku"',
     "ryzen": 'model=ryzen, add_features="avx512 avx512dq avx512bw amx amx_int8 amx_bf16 pku"',
 }
 # Which Bochs, and what tests/emu/bochs-xfd does in it.

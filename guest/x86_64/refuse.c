@@ -335,8 +335,8 @@ static void user_refused(void)
 
 static void hypercalls(void)
 {
-    static const u64 undefined[] = {FERMATA_HC_BASE + 4, FERMATA_HC_BASE + 0x77, 0, 1, 0xffffffff,
-                                    0x84000000};
+    static const u64 undefined[] = {
+        FERMATA_HC_FP_IMPORT + 1, FERMATA_HC_BASE + 0x77, 0, 1, 0xffffffff, 0x84000000};
     u32 bad = 0;
 
     if (!on_fermata) {
