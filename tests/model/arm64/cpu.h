@@ -33,9 +33,10 @@ struct cpu_has {
     bool hcx;
     bool vhe;
     bool el2;
-    bool idst; /* FEAT_IDST: EL0's accesses to ID registers are trapped, not Undefined */
-    u8 uppers; /* enum cpu_uppers */
-    u64 smidr; /* SMIDR_EL1; its bit 15, SMPS: streaming execution priority */
+    bool idst;       /* FEAT_IDST: EL0's accesses to ID registers are trapped, not Undefined */
+    u8 uppers;       /* enum cpu_uppers */
+    u64 smidr;       /* SMIDR_EL1; its bit 15, SMPS: streaming execution priority */
+    bool zcr_as_sve; /* QEMU's erratum: ZCR_ELx is trapped as SVE instructions are */
     /* What a VM that was denied a feature finds of it all the same, for there is no trap. */
     bool storage;  /* TPIDR2_EL0 and SMPRI_EL1, without SME: no FEAT_FGT */
     bool ffr;      /* FFR, without SVE: in streaming mode under FEAT_SME_FA64 */

@@ -57,6 +57,8 @@ static struct exc vector_control(const struct cpu *cpu, u32 reg, bool read, bool
 
     if (!(sve ? cpu->has.vls : cpu->has.svls))
         return undefined(cpu);
+    if (sve && cpu->has.zcr_as_sve)
+        return CheckSVEEnabled(cpu);
     if (cpacr_disables(cpu, sve ? ZEN_SHIFT : SMEN_SHIFT))
         return SystemAccessTrap(reg, read, 1, ec);
     if (cptr_disables(cpu, sve ? ZEN_SHIFT : SMEN_SHIFT, sve ? TZ_BIT : TSM_BIT))
