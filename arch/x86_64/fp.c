@@ -219,8 +219,11 @@ size_t fp_save_slow(struct fp_ctx *fp)
 {
     struct pcpu *cpu = arch_this_cpu();
 
-    fp->arch.code32 = fp_needs_32bit_form(fp);
-    fp_plan(fp);
+    bool code32 = fp_needs_32bit_form(fp);
+    if (unlikely(code32 != fp->arch.code32)) {
+        fp->arch.code32 = code32;
+        fp_plan(fp);
+    }
     u64 was = xcr0_raise(fp);
     if (cpu->arch.xfd & fp->arch.allocated)
         fp_xfd_install(cpu, 0);

@@ -27,7 +27,7 @@ const struct fp_component fp_components[FP_COMPONENTS] = {
 };
 
 /* True if hardware lets this bit be set in a value that is otherwise `set`. */
-static bool allowed(u64 set, unsigned n)
+static bool allowed(u64 set, u64 n)
 {
     const struct fp_component *c = &fp_components[n];
 
@@ -54,8 +54,9 @@ bool xcr0_valid(u64 value, u64 permitted)
     /* What no row speaks of, no rule is known for. */
     if ((value & ~permitted) || !(value & XCR0_X87) || value >> FP_COMPONENTS)
         return false;
-    for (unsigned n = 0; n < FP_COMPONENTS; n++) {
-        if ((value & BIT(n)) && !allowed(value, n))
+    FOR_EACH_COMPONENT(n, value)
+    {
+        if (!allowed(value, n))
             return false;
     }
     return true;

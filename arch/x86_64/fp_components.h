@@ -11,6 +11,11 @@
 
 #define FP_COMPONENTS 20u
 
+/* n over the bit numbers of `set`, upwards. */
+#define FOR_EACH_COMPONENT(n, set)                                                                 \
+    for (u64 rest_##n = (set), n; rest_##n && (n = (u64)__builtin_ctzll(rest_##n), 1);             \
+         rest_##n &= rest_##n - 1)
+
 enum component_kind {
     COMPONENT_HIDDEN, /* not switched: kept out of CPUID, refused by XSETBV and CR4 */
     COMPONENT_GATED,  /* loaded lazily, behind CR0.TS + CR4.OSXSAVE */

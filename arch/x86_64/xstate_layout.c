@@ -66,9 +66,8 @@ static u32 compacted_offset(const struct xstate_layout *l, u64 components, unsig
 {
     u32 at = XSTATE_MIN_BYTES;
 
-    for (unsigned i = 2; i < n; i++) {
-        if (!(components & BIT(i)))
-            continue;
+    FOR_EACH_COMPONENT(i, components & (BIT(n) - 4))
+    { /* from 2 on, below n */
         if (l->aligned & BIT(i))
             at = ALIGN_UP(at, 64u);
         at += l->bytes[i];
@@ -83,8 +82,9 @@ u32 xstate_bytes(const struct xstate_layout *l, u64 components, bool compacted)
     if (compacted)
         return compacted_offset(l, components, FP_COMPONENTS);
     /* Standard format: components keep their offsets whatever is enabled below them. */
-    for (unsigned n = 2; n < FP_COMPONENTS; n++) {
-        if ((components & BIT(n)) && l->offset[n] + l->bytes[n] > bytes)
+    FOR_EACH_COMPONENT(n, components & (BIT(FP_COMPONENTS) - 4))
+    {
+        if (l->offset[n] + l->bytes[n] > bytes)
             bytes = l->offset[n] + l->bytes[n];
     }
     return bytes;
@@ -102,8 +102,8 @@ u32 xstate_moved_all(const struct xstate_layout *l, u64 xstate_bv)
 {
     u32 bytes = XSTATE_HEADER_BYTES;
 
-    for (unsigned n = 0; n < FP_COMPONENTS; n++)
-        bytes += xstate_bv & BIT(n) ? l->bytes[n] : 0;
+    FOR_EACH_COMPONENT(n, xstate_bv & (BIT(FP_COMPONENTS) - 1))
+    bytes += l->bytes[n];
     return bytes;
 }
 
@@ -138,9 +138,10 @@ void xstate_convert(const struct xstate_layout *l, struct xsave_image *to, u64 x
             bv |= XCR0_SSE;
     }
     to->header = (struct xsave_header){.xstate_bv = bv, .xcomp_bv = xcomp_bv};
-    for (unsigned n = 2; n < FP_COMPONENTS; n++) {
-        if (bv & BIT(n))
-            memcpy((u8 *)to + xstate_offset(l, xcomp_bv, n),
-                   (const u8 *)from + xstate_offset(l, from->header.xcomp_bv, n), l->bytes[n]);
+    FOR_EACH_COMPONENT(n, bv & (BIT(FP_COMPONENTS) - 4))
+    {
+        memcpy((u8 *)to + xstate_offset(l, xcomp_bv, (unsigned)n),
+               (const u8 *)from + xstate_offset(l, from->header.xcomp_bv, (unsigned)n),
+               l->bytes[n]);
     }
 }

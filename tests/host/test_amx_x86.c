@@ -432,6 +432,37 @@ static bool table(void)
     return sse <= 640 && avx <= 896 && avx512 <= 4096 && unused <= 4096 && used <= 12288;
 }
 
+/* Instructions of a growth while the registers are live, but for the bytes it copies and clears. */
+static u32 growth(u64 from, u64 to, bool tiles)
+{
+    begin(&a, from);
+    run(&a);
+    touch(&a);
+    a.fp.in_sync = false;
+    if (tiles)
+        user_xfd_err = XCR0_TILEDATA;
+    user_steps = 0;
+    user_step(true);
+    bool grown = tiles ? fp_xfd_fault(&a) == FP_TRAP_RETRY : xsetbv_write(&a, 0, to) == XSETBV_DONE;
+    user_step(false);
+    u32 steps = user_steps;
+    stop(&a);
+    return grown ? steps : ~0u;
+}
+
+/* From pages to pages: the small areas of a debug build are looked through byte by byte. */
+static bool growths(void)
+{
+    u32 xsetbv = growth(0xe7, FULL, false);
+
+    fp_hw.xfd = true;
+    u32 fault = growth(FULL, FULL, true);
+    fp_hw.xfd = false;
+    user_print("# growth-instructions to AMX by XSETBV %u, to tiles by XFD %u, the copy apart\n",
+               xsetbv, fault);
+    return xsetbv <= 1000 && fault <= 1000;
+}
+
 /* Every test by XSAVE and by hand. */
 static bool by_hand(bool (*test)(void))
 {
@@ -463,6 +494,11 @@ static bool only_xfd_thousand(void)
     return !usable() || xfd_thousand();
 }
 
+static bool only_growths(void)
+{
+    return !usable() || growths();
+}
+
 static bool only_table(void)
 {
     return !usable() || table();
@@ -480,6 +516,7 @@ static const struct user_test tests[] = {
     {"XFD: all of the above under it", both_xfd_held},
     {"XFD: 1000 vCPUs without tiles", only_xfd_thousand},
     {"bytes of area by what was used", only_table},
+    {"instructions of a growth", only_growths},
 };
 
 long user_main(void)

@@ -63,6 +63,9 @@ extern u64 user_cr0;
 extern u64 user_xcr0;
 extern u64 user_xfd, user_xfd_err; /* storage only: nothing faults by them */
 extern u32 user_xsetbvs;           /* XSETBVs so far */
+/* Instructions run while user_step(true): but for memcpy and its kin, and those. */
+extern u32 user_steps, user_copy_steps;
+void user_step(bool on);
 void user_catch_faults(void);
 
 /* At each CLTS: is the mover's mask within XCR0? Not for FXSAVE's, which have none. */

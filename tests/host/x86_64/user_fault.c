@@ -5,6 +5,7 @@
 #define SYS_WRITE     1
 #define SYS_SIGACTION 13
 #define SYS_EXIT      60
+#define SIGTRAP       5
 #define SIGSEGV       11
 #define SA_FLAGS      0x04000004 /* SA_SIGINFO, SA_RESTORER */
 
@@ -107,6 +108,47 @@ static void handler(int signal, void *info, u64 *uc)
     } else {
         user_fail("a fault that is none of ours");
     }
+}
+
+/* What copies and clears bytes is counted apart; they lie together (hv/string.c). */
+u32 user_steps, user_copy_steps;
+
+static bool copies(u64 rip)
+{
+    static const void *const functions[] = {(void *)memcpy, (void *)memmove, (void *)memset};
+
+    for (u32 i = 0; i < ARRAY_SIZE(functions); i++) {
+        if (rip - (u64)(uintptr_t)functions[i] < 0xb0)
+            return true;
+    }
+    return false;
+}
+
+static void step(int signal, void *info, const u64 *uc)
+{
+    (void)signal;
+    (void)info;
+    if (copies(uc[UC_RIP]))
+        user_copy_steps++;
+    else
+        user_steps++;
+}
+
+void user_step(bool on)
+{
+    static const struct {
+        void (*handler)(int signal, void *info, const u64 *uc);
+        u64 flags;
+        void (*restorer)(void);
+        u64 mask;
+    } action = {step, SA_FLAGS, user_restorer, 0};
+
+    if (user_call(SYS_SIGACTION, SIGTRAP, (long)&action, 0, 8))
+        user_fail("no signal handler");
+    if (on)
+        __asm__ volatile("pushf; orl $0x100, (%%rsp); popf" ::: "memory", "cc");
+    else
+        __asm__ volatile("pushf; andl $~0x100, (%%rsp); popf" ::: "memory", "cc");
 }
 
 void user_catch_faults(void)
