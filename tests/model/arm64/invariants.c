@@ -60,6 +60,19 @@ static void check_cpu(u32 i)
     }
 }
 
+/* What a lazy context's area may cost: nothing for what it has never used. */
+static size_t allowed_area(const struct guest *g)
+{
+    const struct arch_fp_config *fp = &g->v.vm->arch.fp;
+
+    if (g->v.fp.policy == FP_EAGER || g->used & FP_UNIT_SME)
+        return fp->sme_vl ? fp_area_cost(vec_sme_bytes(fp->sve_vl, fp->sme_vl))
+                          : fp_area_cost(vec_bytes(VEC_SVE, fp->sve_vl ? fp->sve_vl : 16));
+    if (g->used & FP_UNIT_SVE)
+        return fp_area_cost(vec_bytes(VEC_SVE, fp->sve_vl));
+    return fp_area_cost(vec_bytes(VEC_FPSIMD, 0));
+}
+
 static void check_guest(u32 i)
 {
     const struct fp_ctx *fp = &world.guests[i].v.fp;
@@ -70,6 +83,8 @@ static void check_guest(u32 i)
     REQUIRE(!fp->live || fp->area.bytes >= arch_fp_bytes(fp, fp->live), "I3: guest %u", i);
     REQUIRE(!(fp->live & ~fp->offered), "guest %u: what is live was not offered", i);
     REQUIRE((fp->area.base == NULL) == (fp->area.bytes == 0), "guest %u: area", i);
+    REQUIRE(fp->area.bytes <= allowed_area(&world.guests[i]), "guest %u: an area of %u bytes", i,
+            fp->area.bytes);
     REQUIRE(v->vm->fp_quota.used <= MiB(1), "guest %u: quota", i);
 }
 

@@ -60,6 +60,7 @@ static bool put_in(struct guest *g, const void *from, size_t n)
     if (need)
         REQUIRE(fp_area_alloc(&g->v.vm->fp_quota, need, &area), "no area for an import");
     bool current = put_aside(g);
+    g->used = FP_UNIT_SVE | FP_UNIT_SME;
     fp_area_free(&g->v.vm->fp_quota, &fp->area);
     arch_fp_import(&g->v, from, n, &area);
     fp->area = area;

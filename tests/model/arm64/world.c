@@ -337,6 +337,8 @@ static struct exc run_one(struct guest *g, struct insn *insn)
         if (g->fpsimd_only && g->v.fp.policy == FP_LAZY)
             REQUIRE(model_moved - before <= 560, "FPSIMD of guest %u took %llu bytes",
                     (u32)(g - world.guests), (unsigned long long)(model_moved - before));
+        if (what == EXIT_RETRY)
+            g->used |= e.ec == X_SVE ? FP_UNIT_SVE : e.ec == X_SME ? FP_UNIT_SME : 0u;
         cpu_set_el(cpu, g->el);
         if (what == EXIT_EMULATED) {
             insn->value = g->v.arch.x[1];

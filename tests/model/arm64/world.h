@@ -63,6 +63,7 @@ struct guest {
     u8 el;
     u8 phase;
     u32 phase_left;
+    fp_units used;    /* besides FPSIMD: what it has had opened, or been given */
     u64 zcr;          /* what it last wrote to ZCR_EL1 */
     bool fpsimd_only; /* it arrived clean, and has used no more since */
 };
