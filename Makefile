@@ -101,7 +101,7 @@ GUEST_arm64 := $(B)/guest.Image
 GUEST := $(GUEST_$(ARCH))
 BARE_x86_64 := $(B)/bare.efi
 # break.efi spoils the firmware's tables before it starts the image (tests/emu/break.c).
-BREAK_OBJ := $(call obj,tests/emu/break.c $(addprefix boot/,pe_header.S $(ARCH)/start.S firmware.c leave.c memory_map.c reloc.c \
+BREAK_OBJ := $(call obj,tests/emu/break.c $(if $(filter x86_64,$(ARCH)),tests/emu/break_la57.S) $(addprefix boot/,pe_header.S $(ARCH)/start.S firmware.c leave.c memory_map.c reloc.c \
     volume.c) $(addprefix hv/,acpi.c format.c string.c))
 BARE := $(if $(filter coverage,$(BUILD)),,$(BARE_$(ARCH)) $(B)/break.efi)
 # Built into the image packed, and without its debug information, which is larger than it is.

@@ -124,6 +124,30 @@ static bool x2apic(void)
 #endif
 }
 
+#ifdef __x86_64__
+void enter_la57(u32 pml5); /* break_la57.S */
+
+/* Nor this: 5-level paging, for which Debian's OVMF is not built. What is mapped stays as it is. */
+static bool five_levels(void)
+{
+    EFI_PHYSICAL_ADDRESS at = GiB(4) - 1;
+    u64 cr3;
+
+    if (EFI_ERROR(efi_services->AllocatePages(AllocateMaxAddress, EfiBootServicesData, 1, &at)))
+        return false;
+    __asm__ volatile("mov %%cr3, %0" : "=r"(cr3));
+    memset((void *)at, 0, PAGE_SIZE);
+    *(u64 *)at = (cr3 & PAGE_MASK) | 3; /* present, writable */
+    enter_la57((u32)at);
+    return true;
+}
+#else
+static bool five_levels(void)
+{
+    return false;
+}
+#endif
+
 /* Not spoilt either: a machine whose lower memory is all taken but for one region. */
 static bool take_low_memory(void)
 {
@@ -143,6 +167,8 @@ static bool spoil(const char *what)
 {
     if (strcmp(what, "x2apic") == 0)
         return x2apic();
+    if (strcmp(what, "la57") == 0)
+        return five_levels();
     if (strcmp(what, "low-memory") == 0)
         return take_low_memory();
     if (strncmp(what, "spcr-", 5) == 0)

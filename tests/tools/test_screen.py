@@ -1,21 +1,16 @@
 #!/usr/bin/env python3
 """The console of last resort: Fermata on a machine with a screen and no UART, its screen read letter by letter."""
-import json
 import os
 import re
-import socket
-import subprocess
 import sys
 import tempfile
-import time
 
 import tap
+import tap_machine
 
 import machine
 
 CELL, LETTER = (6, 9), (5, 7)
-LIMIT = 100  # seconds
-
 # What gives a machine a screen.
 MACHINES = {
     "x86_64": ["-device", "VGA,xres=1024,yres=768"],
@@ -55,47 +50,13 @@ def text_of(path, glyphs):
     return lines
 
 
-class Monitor:
-    """QMP, one command after the other."""
-
-    def __init__(self, path):
-        self.connection = socket.socket(socket.AF_UNIX)
-        self.connection.connect(path)
-        self.stream = self.connection.makefile("rw")
-        self.stream.readline()
-        self.ask("qmp_capabilities")
-
-    def ask(self, command, **arguments):
-        self.stream.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
-        self.stream.flush()
-        answer = {}
-        while "return" not in answer and "error" not in answer:
-            answer = json.loads(self.stream.readline())
-        return answer.get("return")
-
-
 def screen_of(box, work, glyphs):
-    """Runs it until it is switched off, which only stops it here; what its screen shows then."""
-    command = box.command(work)
-    if "isa-debug-exit,iobase=0xf4,iosize=4" in command:
-        at = command.index("isa-debug-exit,iobase=0xf4,iosize=4")
-        del command[at - 1:at + 1]
-    with subprocess.Popen(command + ["-no-shutdown"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                          stderr=subprocess.STDOUT) as qemu:
-        try:
-            end = time.monotonic() + 4 * LIMIT
-            while not os.path.exists(os.path.join(work, "qmp")) and time.monotonic() < end:
-                time.sleep(0.1)
-            time.sleep(0.3)
-            monitor = Monitor(os.path.join(work, "qmp"))
-            while time.monotonic() < end and machine.cpu_seconds(qemu.pid) < LIMIT and \
-                    monitor.ask("query-status")["status"] != "shutdown":
-                time.sleep(0.5)
-            path = os.path.join(work, "screen.ppm")
-            monitor.ask("screendump", filename=path)
-            return monitor.ask("query-status")["status"], text_of(path, glyphs)
-        finally:
-            qemu.kill()
+    """What its screen shows when it has been switched off."""
+    with tap_machine.running(box, work) as monitor:
+        status = tap_machine.off(monitor)
+        path = os.path.join(work, "screen.ppm")
+        monitor.ask("screendump", filename=path)
+        return status, text_of(path, glyphs)
 
 
 def main():
