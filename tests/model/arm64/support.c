@@ -129,12 +129,6 @@ void pages_free(void *pages, size_t n, enum page_use use)
     free(pages);
 }
 
-bool pages_spare(u64 bytes)
-{
-    (void)bytes;
-    return true;
-}
-
 /* ---- What is not run here ---- */
 
 bool model_crashed;
