@@ -93,25 +93,41 @@ def odd_x86(_):
             return source.read()
 
 
-def xfd_check(_):
-    """The ROM of bochs-xfd/check: the bare machine checks its own AMX and XFD."""
-    here = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bochs-xfd/check")
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def rom(sources):
+    """A ROM that is all there is on a PC: bochs-xfd/check/rom.S and `sources`, C that starts at main()."""
+    root, check = os.path.dirname(os.path.dirname(HERE)), os.path.join(HERE, "bochs-xfd/check")
     cross = "" if platform.machine() == "x86_64" else "x86_64-linux-gnu-"
     flags = ("-m64 -O2 -Wall -Wextra -Werror -std=gnu11 -ffreestanding -fno-pic -mno-red-zone -mgeneral-regs-only "
-             "-fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables").split()
+             "-fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -I").split() + [root]
     with tempfile.TemporaryDirectory() as work:
-        rom, sources = os.path.join(work, "rom"), ("rom.S", "machine.c", "xfd.c", "amx.c")
-        for name in sources:
-            subprocess.run([cross + "gcc"] + flags + ["-c", os.path.join(here, name),
-                                                      "-o", os.path.join(work, name + ".o")], check=True)
-        subprocess.run([cross + "ld", "-n", "--no-warn-rwx-segments", "-T", os.path.join(here, "rom.lds"),
-                        "-o", rom] + [os.path.join(work, name + ".o") for name in sources], check=True)
-        with open(rom, "rb") as source:
+        objects = []
+        for name in [os.path.join(check, "rom.S"), os.path.join(check, "machine.c"), "hv/string.c"] + sources:
+            objects.append(os.path.join(work, "%d.o" % len(objects)))
+            subprocess.run([cross + "gcc"] + flags + ["-c", os.path.join(root, name), "-o", objects[-1]], check=True)
+        image = os.path.join(work, "rom")
+        subprocess.run([cross + "ld", "-n", "--no-warn-rwx-segments", "-T", os.path.join(check, "rom.lds"), "-o", image]
+                       + objects, check=True)
+        with open(image, "rb") as source:
             return source.read()
+
+
+def xfd_check(_):
+    """The bare machine checks its own AMX and XFD."""
+    return rom(["tests/emu/bochs-xfd/check/xfd.c", "tests/emu/bochs-xfd/check/amx.c"])
+
+
+def model_check(_):
+    """The bare machine against the model of tests/model/x86_64."""
+    return rom(["tests/model/x86_64/%s.c" % name
+                for name in ("bare", "bare_insn", "cpu", "cpu_xsave", "cpu_amx", "random", "insn")])
 
 
 KINDS = {
     "xfd-check": xfd_check,
+    "model-check": model_check,
     "odd-x86": odd_x86,
     "copy": lambda guest: guest,
     "empty": lambda guest: bytearray(),

@@ -31,17 +31,25 @@ const Bit64u COMPACTED = BX_CONST64(1) << 63; /* XCOMP_BV[63] */
 const unsigned BV = 512, XCOMP = 520, RESERVED = 528, HEADER_END = 576;
 
 bool mended;
-/* Does the XSAVE* now executing store tile data as INIT? Set before each instruction that asks for
- * XINUSE. */
+/* Does the XSAVE* now executing store tile data as INIT? */
 bool stored_as_init;
 BxExecutePtr_tR original[BX_IA_LAST];
 XSaveRestoreStateHelper component[xcr0_t::BX_XCR0_LAST]; /* as Bochs has them */
 
-/* Components aligned to 64 bytes in the compacted format on the CPU that has them (CPUID 0xD.n
- * ECX[1]). */
+/* In the compacted format, on the CPU that has it: CPUID 0xD.n ECX[1]. */
 bool aligned(unsigned n)
 {
     return n == TILECFG || n == TILEDATA;
+}
+
+/* Where component n begins in the compacted format; behind the last one it is the size. */
+unsigned packed(Bit64u components, unsigned n)
+{
+    unsigned at = HEADER_END;
+    for (unsigned before = 2; before < n; before++)
+        if (components >> before & 1)
+            at = (aligned(before) ? (at + 63) & ~63u : at) + component[before].len;
+    return aligned(n) ? (at + 63) & ~63u : at;
 }
 
 /* Never made: its functions run on Bochs's own CPU, as if they were that class's. */
@@ -54,10 +62,10 @@ class Cpu : public BX_CPU_C
     void xsave(bxInstruction_c *i);
     void xgetbv(bxInstruction_c *i);
     void xrstor(bxInstruction_c *i);
+    void tilezero(bxInstruction_c *i);
     void cpuid_leaf(bxInstruction_c *i);
     void cpuid_amx(Bit32u leaf, Bit32u sub);
 
-    bool tilecfg_in_use(void);
     void tilecfg_save(bxInstruction_c *i, bx_address at);
     void tilecfg_restore(bxInstruction_c *i, bx_address at);
     void tilecfg_init(void);
@@ -65,11 +73,13 @@ class Cpu : public BX_CPU_C
     void tiledata_save(bxInstruction_c *i, bx_address at);
     void tiledata_restore(bxInstruction_c *i, bx_address at);
     template <unsigned N> void restore(bxInstruction_c *i, bx_address at);
+    void avx_init(void);
 
   private:
     bool disabled(void);
     void not_available(void);
     void go_on(bxInstruction_c *i);
+    bool resets_mxcsr(bxInstruction_c *i, bx_address area, Bit64u enabled);
     bool header_is_good(bxInstruction_c *i, bx_address area, Bit64u xcr0);
     bx_address place(bxInstruction_c *i, unsigned n, bx_address at);
     bx_address align(bxInstruction_c *i, bx_address at);
@@ -106,6 +116,20 @@ void Cpu::tile(bxInstruction_c *i)
     if (disabled())
         not_available();
     go_on(i);
+}
+
+/* On a real CPU tiles are in use once they were written, whatever was written. */
+void Cpu::tilezero(bxInstruction_c *i)
+{
+    if (disabled())
+        not_available();
+    const unsigned tile = i->dst();
+    if (tile >= BX_TILE_REGISTERS || !amx->tile_valid(tile))
+        exception(BX_UD_EXCEPTION, 0);
+    amx->tile[tile].clear();
+    amx->set_tile_used(tile);
+    amx->restart();
+    BX_NEXT_INSTR(i);
 }
 
 /* TDPBSSD, TDPBSUD, TDPBUSD: Bochs takes their signed bytes for unsigned ones. */
@@ -173,27 +197,50 @@ bool Cpu::header_is_good(bxInstruction_c *i, bx_address area, Bit64u enabled)
         if (read_virtual_qword(i->seg(), (area + at) & mask))
             return false;
     if (compacted)
-        return !(xcomp & ~COMPACTED & ~enabled) && !(bv & ~xcomp);
+        return !(xcomp & ~COMPACTED & ~enabled) && !(bv & ~(xcomp & ~COMPACTED));
     return xcomp == 0 && i->getIaOpcode() != BX_IA_XRSTORS && !(bv & ~enabled);
 }
 
-/* #NM if it would load tile data. Nothing has been loaded by then: the check comes before Bochs's
- * own code. */
+/* Compacted, SSE asked for and in INIT: MXCSR becomes 1F80H (SDM 1, 13.8.2), which Bochs forgets.
+ */
+bool Cpu::resets_mxcsr(bxInstruction_c *i, bx_address area, Bit64u enabled)
+{
+    const bx_address mask = i->asize_mask();
+    return (EAX & enabled & 2) &&
+           (read_virtual_qword(i->seg(), (area + XCOMP) & mask) & COMPACTED) &&
+           !(read_virtual_qword(i->seg(), (area + BV) & mask) & 2);
+}
+
+/*
+ * #NM if it would load tile data. Nothing has been loaded by then: the checks come before Bochs's
+ * own code, and in its order; what it would refuse goes to it.
+ */
 void Cpu::xrstor(bxInstruction_c *i)
 {
-    if (!disabled()) {
-        go_on(i);
-        return;
-    }
     prepareXSAVE(); /* #UD, and #NM of CR0.TS, come first */
     const bx_address area = BX_CPU_RESOLVE_ADDR(i);
     const bool supervisor = i->getIaOpcode() == BX_IA_XRSTORS;
     const Bit64u enabled = xcr0.get32() | (supervisor ? msr.ia32_xss : 0);
-    if (!(get_laddr(i->seg(), area) & 63) && !(supervisor && CPL != 0) &&
-        header_is_good(i, area, enabled) &&
+    const bool no_such = supervisor && in_vmx_guest && !vmcs.vmexec_ctrls2.XSAVES_XRSTORS();
+    if ((get_laddr(i->seg(), area) & 63) || (supervisor && CPL != 0) || no_such) {
+        go_on(i);
+        return;
+    }
+    if (!header_is_good(i, area, enabled)) {
+        if (mended) /* Bochs lets XSTATE_BV[63] pass */
+            exception(BX_GP_EXCEPTION, 0);
+        go_on(i);
+        return;
+    }
+    if (disabled() &&
         (read_virtual_qword(i->seg(), (area + BV) & i->asize_mask()) & EAX & enabled & TILES))
         not_available();
+    const bool resets = mended && resets_mxcsr(i, area, enabled);
+    if (resets)
+        async_event |= BX_ASYNC_EVENT_STOP_TRACE; /* come back here, not to the next instruction */
     go_on(i);
+    if (resets)
+        mxcsr.mxcsr = MXCSR_RESET;
 }
 
 /* A model that AMX was added to (ryzen) has it in leaf 0xD alone: the feature bits, the palette and
@@ -231,22 +278,13 @@ void Cpu::cpuid_leaf(bxInstruction_c *i)
         return;
     if (sub == 1) {
         RAX |= 1 << 4;
-        unsigned size = HEADER_END;
-        for (unsigned n = 2; mended && n < xcr0_t::BX_XCR0_LAST; n++)
-            if ((xcr0.get32() | msr.ia32_xss) >> n & 1)
-                size = (aligned(n) ? (size + 63) & ~63u : size) + component[n].len;
         if (mended)
-            RBX = size;
+            RBX = packed(xcr0.get32() | msr.ia32_xss, xcr0_t::BX_XCR0_LAST);
     }
     if (aligned(sub) && mended)
         RCX |= 1 << 1;
     if (sub == TILEDATA)
         RCX |= 1 << 2;
-}
-
-bool Cpu::tilecfg_in_use(void)
-{
-    return amx->tiles_configured();
 }
 
 void Cpu::tilecfg_save(bxInstruction_c *i, bx_address at)
@@ -334,20 +372,19 @@ bx_address Cpu::place(bxInstruction_c *i, unsigned n, bx_address at)
 {
     const bx_address area = BX_CPU_RESOLVE_ADDR(i);
     const Bit64u xcomp = read_virtual_qword(i->seg(), (area + XCOMP) & i->asize_mask());
-    if (!(xcomp & COMPACTED))
-        return at;
-    unsigned offset = HEADER_END;
-    for (unsigned before = 2; before < n; before++)
-        if (xcomp >> before & 1)
-            offset = (aligned(before) ? (offset + 63) & ~63u : offset) + component[before].len;
-    if (aligned(n))
-        offset = (offset + 63) & ~63u;
-    return (area + offset) & i->asize_mask();
+    return xcomp & COMPACTED ? (area + packed(xcomp, n)) & i->asize_mask() : at;
 }
 
 template <unsigned N> void Cpu::restore(bxInstruction_c *i, bx_address at)
 {
     (this->*component[N].xrstor_method)(i, place(i, N, at));
+}
+
+/* ZMM_Hi256 is another component: INIT of AVX leaves it, where Bochs zeroes it. */
+void Cpu::avx_init(void)
+{
+    for (unsigned n = 0; n < (long64_mode() ? 16 : 8); n++)
+        vmm[n].vmm128(1).clear();
 }
 
 void replace(unsigned op, BxExecutePtr_tR handler)
@@ -364,15 +401,9 @@ void replace(unsigned op, BxExecutePtr_tR handler)
 void replace_handlers()
 {
     static const unsigned tile_ops[] = {
-        BX_IA_TILELOADD_TnnnMdq,        BX_IA_TILELOADDT1_TnnnMdq,
-        BX_IA_TILELOADDRS_TnnnMdq,      BX_IA_TILELOADDRST1_TnnnMdq,
-        BX_IA_TILESTORED_MdqTnnn,       BX_IA_TILEZERO_Tnnn,
-        BX_IA_TDPBSSD_TnnnTrmTreg,      BX_IA_TDPBSUD_TnnnTrmTreg,
-        BX_IA_TDPBUSD_TnnnTrmTreg,      BX_IA_TDPBUUD_TnnnTrmTreg,
-        BX_IA_TDPBF16PS_TnnnTrmTreg,    BX_IA_TDPFP16PS_TnnnTrmTreg,
-        BX_IA_TCMMRLFP16PS_TnnnTrmTreg, BX_IA_TCMMIMFP16PS_TnnnTrmTreg,
-        BX_IA_TMMULTF32PS_TnnnTrmTreg,
-    };
+        BX_IA_TILELOADD_TnnnMdq,   BX_IA_TILELOADDT1_TnnnMdq, BX_IA_TILESTORED_MdqTnnn,
+        BX_IA_TILEZERO_Tnnn,       BX_IA_TDPBSSD_TnnnTrmTreg, BX_IA_TDPBSUD_TnnnTrmTreg,
+        BX_IA_TDPBUSD_TnnnTrmTreg, BX_IA_TDPBUUD_TnnnTrmTreg, BX_IA_TDPBF16PS_TnnnTrmTreg};
     static const unsigned signed_ops[] = {BX_IA_TDPBSSD_TnnnTrmTreg, BX_IA_TDPBSUD_TnnnTrmTreg,
                                           BX_IA_TDPBUSD_TnnnTrmTreg};
     static const unsigned saves[] = {BX_IA_XSAVE, BX_IA_XSAVEOPT, BX_IA_XSAVEC, BX_IA_XSAVES};
@@ -381,6 +412,8 @@ void replace_handlers()
     for (unsigned op : signed_ops)
         if (mended)
             BxOpcodesTable[op].execute2 = EXECUTES(dot_product);
+    if (mended)
+        BxOpcodesTable[BX_IA_TILEZERO_Tnnn].execute2 = EXECUTES(tilezero);
     for (unsigned op : saves)
         replace(op, EXECUTES(xsave));
     replace(BX_IA_XRSTOR, EXECUTES(xrstor));
@@ -404,6 +437,7 @@ void replace_components()
     if (!mended)
         return;
     replace_restore<2>();
+    xsave_restore[2].xrstor_init_method = static_cast<XRestorInitPtr_tR>(&Cpu::avx_init);
     replace_restore<5>();
     replace_restore<6>();
     replace_restore<7>();

@@ -41,12 +41,22 @@ enum x86_vector { X86_NONE = 0, X86_UD = 6, X86_NM = 7, X86_GP = 13, X86_MF = 16
 #define ERRATUM_TILECFG_CLEARS BIT(4) /* Bochs: XRSTOR of TILECFG takes the tiles along */
 #define ERRATUM_NARROW_RESTORE                                                                     \
     BIT(5) /* Bochs: compacted, a mask narrower than XCOMP_BV: wrong places */
+#define ERRATUM_TILEZERO_UNUSED                                                                    \
+    BIT(9) /* Bochs: a zeroed tile is out of use: allowed, but not what CPUs do */
+#define ERRATUM_AVX_TAKES_ZMM                                                                      \
+    BIT(10)                         /* Bochs: XRSTOR that puts AVX in INIT takes ZMM_Hi256 along */
+#define ERRATUM_MXCSR_STAYS BIT(11) /* Bochs: compacted, SSE in INIT: MXCSR is not reset */
+#define ERRATUM_XSTATE_BV63 BIT(12) /* Bochs: compacted, XSTATE_BV[63] is taken */
+#define ERRATUM_XSAVEC_MXCSR                                                                       \
+    BIT(13) /* Bochs: XSAVEC stores MXCSR with AVX alone; harmless, not mended */
 #define ERRATUM_XSAVE_IGNORES_TS BIT(6) /* QEMU */
 #define ERRATUM_XINUSE_ALL       BIT(7) /* QEMU: everything enabled counts as in use */
 #define ERRATUM_EMMS_IGNORES_TS  BIT(8) /* QEMU */
 #define ERRATA_BOCHS                                                                               \
     (ERRATUM_XINUSE18_INVERTED | ERRATUM_HALF_TILES | ERRATUM_TILECFG_SWAPPED |                    \
-     ERRATUM_STTILECFG_UD | ERRATUM_TILECFG_CLEARS | ERRATUM_NARROW_RESTORE)
+     ERRATUM_STTILECFG_UD | ERRATUM_TILECFG_CLEARS | ERRATUM_NARROW_RESTORE |                      \
+     ERRATUM_TILEZERO_UNUSED | ERRATUM_AVX_TAKES_ZMM | ERRATUM_MXCSR_STAYS | ERRATUM_XSTATE_BV63 | \
+     ERRATUM_XSAVEC_MXCSR)
 #define ERRATA_QEMU (ERRATUM_XSAVE_IGNORES_TS | ERRATUM_XINUSE_ALL | ERRATUM_EMMS_IGNORES_TS)
 
 struct x86_config {

@@ -86,6 +86,13 @@ int x86_tilezero(struct x86_cpu *cpu, unsigned t)
         return X86_UD;
     memset(cpu->s.tile[t], 0, X86_TILE_BYTES);
     cpu->s.tiles_used = true;
+    if (cpu->config->errata &
+        ERRATUM_TILEZERO_UNUSED) { /* as if each that holds something were counted */
+        cpu->s.tiles_used = false;
+        const u8 *bytes = (const u8 *)cpu->s.tile;
+        for (u32 i = 0; i < sizeof(cpu->s.tile); i++)
+            cpu->s.tiles_used |= bytes[i] != 0;
+    }
     cpu->s.tilecfg.start_row = 0;
     return X86_NONE;
 }

@@ -339,7 +339,8 @@ int x86_save(struct x86_cpu *cpu, enum x86_save kind, void *area, u64 mask, bool
     if (compacted && cpu->s.mxcsr != MXCSR_INIT)
         in_use |= X86_SSE;
     u64 stored = kind == X86_XSAVE ? rfbm : rfbm & in_use;
-    bool mxcsr = compacted ? (stored & X86_SSE) != 0 : (rfbm & (X86_SSE | X86_AVX)) != 0;
+    u64 with_mxcsr = config->errata & ERRATUM_XSAVEC_MXCSR ? X86_SSE | X86_AVX : X86_SSE;
+    bool mxcsr = compacted ? (stored & with_mxcsr) != 0 : (rfbm & (X86_SSE | X86_AVX)) != 0;
     put_legacy(seen, area, stored, mxcsr, rexw);
     for (unsigned n = 2; n < X86_COMPONENTS; n++) {
         if (stored & BIT(n))
@@ -356,12 +357,13 @@ int x86_save(struct x86_cpu *cpu, enum x86_save kind, void *area, u64 mask, bool
 
 /* ---- XRSTOR, XRSTORS: SDM 1, 13.8, 13.12 ---- */
 
-static bool header_good(const struct header *h, u64 enabled, bool compacted, bool supervisor)
+static bool header_good(const struct x86_config *config, const struct header *h, u64 enabled,
+                        bool compacted, bool supervisor)
 {
     if (compacted) {
         /* XSTATE_BV[63] is refused too, though XCOMP_BV[63] is set (seen on Sapphire Rapids). */
-        return !(h->xcomp_bv & ~COMPACTED & ~enabled) &&
-               !(h->xstate_bv & ~(h->xcomp_bv & ~COMPACTED)) &&
+        u64 there = config->errata & ERRATUM_XSTATE_BV63 ? h->xcomp_bv : h->xcomp_bv & ~COMPACTED;
+        return !(h->xcomp_bv & ~COMPACTED & ~enabled) && !(h->xstate_bv & ~there) &&
                all_zero(h->reserved, sizeof(h->reserved));
     }
     return !supervisor && !h->xcomp_bv && !h->reserved[0] && !(h->xstate_bv & ~enabled);
@@ -404,7 +406,7 @@ int x86_restore(struct x86_cpu *cpu, bool supervisor, const void *area, u64 mask
     if (vector)
         return vector;
     bool compacted = (h->xcomp_bv & COMPACTED) && config->xsavec;
-    if (!header_good(h, enabled, compacted, supervisor))
+    if (!header_good(config, h, enabled, compacted, supervisor))
         return X86_GP;
     /* SDM 1, 13.8.1 and 13.8.2: the standard form loads MXCSR whatever XSTATE_BV says. */
     bool loads_mxcsr =
@@ -420,7 +422,7 @@ int x86_restore(struct x86_cpu *cpu, bool supervisor, const void *area, u64 mask
     get_legacy(cpu, area, rfbm, h->xstate_bv, rexw);
     if (loads_mxcsr)
         cpu->s.mxcsr = mxcsr;
-    else if (rfbm & X86_SSE)
+    else if ((rfbm & X86_SSE) && !(config->errata & ERRATUM_MXCSR_STAYS))
         cpu->s.mxcsr = MXCSR_INIT;
     for (unsigned n = 2; n < X86_COMPONENTS; n++) {
         if (!(rfbm & BIT(n)))
@@ -429,6 +431,8 @@ int x86_restore(struct x86_cpu *cpu, bool supervisor, const void *area, u64 mask
             get(cpu, n, (const u8 *)area + restored_from(config, h, rfbm, n));
         else
             x86_init_component(cpu, n);
+        if (n == 2 && !(h->xstate_bv & X86_AVX) && (config->errata & ERRATUM_AVX_TAKES_ZMM))
+            x86_init_component(cpu, 6);
     }
     return X86_NONE;
 }

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static u64 state = 1;
+static u64 state; /* in a ROM nothing can begin as anything else */
 
 static u64 from_environment(const char *name, u64 otherwise)
 {
@@ -32,6 +32,7 @@ void random_start(u64 seed)
 
 u64 random64(void) /* xorshift64* */
 {
+    state += !state;
     state ^= state >> 12;
     state ^= state << 25;
     state ^= state >> 27;

@@ -43,6 +43,8 @@ extern u32 offset_cfg, offset_data; /* in the standard format */
 
 void out8(u16 port, u8 value);
 void put(const char *s);
+void put_number(u32 n);
+void put_hex(u64 n);
 void flush(void);
 void plan(void);
 void check(int good, const char *name);

@@ -36,7 +36,7 @@ void flush(void)
     wait_for(0x40); /* the last one is out */
 }
 
-static void put_number(u32 n)
+void put_number(u32 n)
 {
     char text[12], *p = text + sizeof text - 1;
     *p = 0;
@@ -46,7 +46,7 @@ static void put_number(u32 n)
     put(p);
 }
 
-static void put_hex(u64 n)
+void put_hex(u64 n)
 {
     for (int shift = 60; shift >= 0; shift -= 4) {
         char digit[2] = {"0123456789abcdef"[n >> shift & 15], 0};
@@ -84,13 +84,6 @@ void plan(void)
 
 /* --- Instructions
  * ----------------------------------------------------------------------------------- */
-
-/* The compiler's own use of these would be SSE; -mgeneral-regs-only makes it plain loops. */
-void *memset(void *to, int value, u64 bytes)
-{
-    __asm__ volatile("rep stosb" : "+D"(to), "+c"(bytes) : "a"(value) : "memory");
-    return to;
-}
 
 int same(const void *a, const void *b, u64 bytes)
 {
