@@ -121,17 +121,21 @@ guest-only: $(GUEST)
 
 $(B)/hv/%.c.o: hv/%.c $(B)/flags
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(HV_CFLAGS) $(GCOV_FLAGS) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(HV_CFLAGS) $(OPTIMISE) $(GCOV_FLAGS) -MMD -MP -c $< -o $@
 # The dumper is not measured: its own counters would move while it writes them.
 $(B)/hv/gcov_dump.c.o: hv/gcov_dump.c $(B)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HV_CFLAGS) -MMD -MP -c $< -o $@
+# What runs once, or while a person waits, is compiled for size: the image has 256 KiB.
+COLD := $(wildcard boot/*.c boot/$(ARCH)/*.c hv/gdb*.c hv/acpi*.c hv/fdt*.c hv/screen.c arch/$(ARCH)/gdb*.c arch/$(ARCH)/selftest*.c \
+    arch/$(ARCH)/*_selftest.c)
+$(call obj,$(COLD)): OPTIMISE := -Os
 $(B)/arch/%.c.o: arch/%.c $(B)/flags
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(HV_CFLAGS) $(GCOV_FLAGS) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(HV_CFLAGS) $(OPTIMISE) $(GCOV_FLAGS) -MMD -MP -c $< -o $@
 $(B)/boot/%.c.o: boot/%.c $(B)/flags
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(BOOT_CFLAGS) $(GCOV_FLAGS) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(BOOT_CFLAGS) $(OPTIMISE) $(GCOV_FLAGS) -MMD -MP -c $< -o $@
 $(B)/guest/%.c.o: guest/%.c $(B)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(GUEST_CFLAGS) -MMD -MP -c $< -o $@

@@ -8,6 +8,7 @@
 
 #include "hv/base.h"
 #include "hv/fp.h"
+#include "hv/gdb.h"
 #include "hv/pcpu.h"
 #include "hv/vm.h"
 
@@ -192,6 +193,50 @@ bool arch_fp_import_check(const struct vcpu *v, const void *records, size_t n, s
  * returns. v is installed nowhere: arch_fp_controls() follows when it runs next.
  */
 void arch_fp_import(struct vcpu *v, const void *records, size_t n, struct fp_area *area);
+
+/* ---- Debugger: called by hv/gdb*.c; arch_gdb.h has the constants. v == NULL: the hypervisor
+ * itself. ---- */
+
+/* What a software breakpoint puts in place of an instruction: ARCH_GDB_BREAK_BYTES bytes. */
+extern const u8 arch_gdb_break[];
+
+/* The target description of v (GDB manual, appendix G) as XML, at most `room` bytes: how many. */
+size_t arch_gdb_target(struct vcpu *v, char *to, size_t room);
+
+/*
+ * Register n of that description, as it is in the guest now, to `to`: how many bytes it has, 0 if
+ * there is none of that number. *available is false for one that v does not have at this moment.
+ * The first ARCH_GDB_CORE are the core registers, of at most ARCH_GDB_CORE_MAX bytes.
+ */
+size_t arch_gdb_get(struct vcpu *v, u32 n, void *to, size_t room, bool *available);
+
+/* False, and nothing changed: no such register, not of that size, or a value that hardware refuses.
+ */
+bool arch_gdb_set(struct vcpu *v, u32 n, const void *from, size_t bytes);
+
+/* Guest-physical address behind a guest's virtual one by its own page tables, whatever they permit.
+ */
+bool arch_gdb_translate(struct vcpu *v, u64 address, u64 *gpa);
+
+/* Guest code at this host address was written: caches and translations must know. */
+void arch_gdb_code_changed(void *at, size_t bytes);
+
+/* May the debugger look at [address, address + bytes) of the hypervisor? */
+bool arch_gdb_own_memory(u64 address, u64 bytes);
+
+/* A hardware break- or watchpoint for all vCPUs of the VM. False: none is left, or not of that kind
+ * or size. */
+bool arch_gdb_point(struct vm *vm, enum gdb_point kind, u64 address, u64 bytes, bool insert);
+
+/* From now on debug exceptions of the VM's vCPUs come to gdb_event() first. */
+void arch_gdb_intercept(struct vm *vm);
+
+/* The vCPU leaves after one instruction when it runs next, or no longer does. */
+void arch_gdb_step(struct vcpu *v, bool on);
+
+/* For `monitor`: lines with gdb_say(): the FP control state of v; registers gdb has no name for. */
+void arch_gdb_fp(const struct vcpu *v);
+void arch_gdb_registers(struct vcpu *v);
 
 /* An architecture may define some of these inline, for the measured path. */
 #if __has_include("arch_inline.h")

@@ -109,6 +109,13 @@ struct boot_vm {
 
 enum boot_log { BOOT_LOG_ERROR, BOOT_LOG_INFO, BOOT_LOG_DEBUG };
 
+/* `gdb =`: the debugger's UART; kind NONE: no debugger. */
+struct boot_gdb {
+    struct boot_uart uart;
+    u32 line; /* of fermata.conf, for messages */
+    u32 wait; /* 1: the first guest waits for a debugger */
+};
+
 struct boot_config {
     u32 nvms;
     u32 log;        /* enum boot_log */
@@ -116,6 +123,7 @@ struct boot_config {
     u32 trace;      /* events of each CPU's ring to print at the end; 0: none */
     u32 zero;
     struct boot_console consoles[2];
+    struct boot_gdb gdb;
     struct boot_vm vms[BOOT_MAX_VMS];
 };
 

@@ -6,7 +6,7 @@
 #include "hv/trace.h"
 
 #define VM_KEYS      "kernel, memory, vcpus, cpus, fp, policy, cmdline, limit, overcommit"
-#define FERMATA_KEYS "quantum, log, trace, console"
+#define FERMATA_KEYS "quantum, log, trace, console, gdb"
 
 enum section { SECTION_NONE, SECTION_FERMATA, SECTION_VM };
 
@@ -118,6 +118,16 @@ static bool key_console(struct parser *p, const char *value)
     return true;
 }
 
+static bool key_gdb(struct parser *p, const char *value)
+{
+    const char *problem;
+
+    if (!config_gdb(value, &p->config->gdb, &problem))
+        return fail(p, "gdb '%.80s' %s", value, problem);
+    p->config->gdb.line = p->line;
+    return true;
+}
+
 static bool key_kernel(struct parser *p, const char *value)
 {
     if (!*value)
@@ -213,6 +223,7 @@ static const struct key {
     {SECTION_FERMATA, "log", key_log},
     {SECTION_FERMATA, "trace", key_trace},
     {SECTION_FERMATA, "console", key_console},
+    {SECTION_FERMATA, "gdb", key_gdb},
     {SECTION_VM, "kernel", key_kernel},
     {SECTION_VM, "memory", key_memory},
     {SECTION_VM, "vcpus", key_vcpus},

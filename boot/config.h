@@ -44,6 +44,9 @@ bool config_number(const char *value, u64 min, u64 max, u64 *number);
 /* config_console.c: "auto", "com1,screen", "16550:0xfe215040/4": one console, and a mirror. */
 bool config_console(const char *value, struct boot_console consoles[2], const char **problem);
 
+/* config_console.c: "off", "com2", "pl011:0x9040000", each with ",wait" or without. */
+bool config_gdb(const char *value, struct boot_gdb *gdb, const char **problem);
+
 /* "0", "0-1", "0,2-3": bit n for CPU n, n below 64. */
 bool config_cpus(const char *value, u64 *mask, const char **problem);
 

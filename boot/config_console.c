@@ -100,29 +100,61 @@ static bool word(const char *text, struct boot_console *console, const char **pr
     return false;
 }
 
+/* The item up to a comma into `text` (WORD_MAX bytes), without spaces around it; returns what
+ * follows the comma, or NULL at the end. Too long a one is cut, and so is none. */
+static const char *next_item(const char *value, char *text)
+{
+    size_t n = 0;
+
+    for (; *value == ' ' || *value == '\t'; value++)
+        ;
+    for (; value[n] && value[n] != ',' && n < WORD_MAX - 1; n++)
+        text[n] = value[n];
+    value += n;
+    for (; n && (text[n - 1] == ' ' || text[n - 1] == '\t'); n--)
+        ;
+    text[n] = 0;
+    return *value ? value + 1 : NULL;
+}
+
+bool config_gdb(const char *value, struct boot_gdb *gdb, const char **problem)
+{
+    struct boot_console console = {0};
+    char text[WORD_MAX];
+
+    value = next_item(value, text);
+    if (!word(text, &console, problem)) {
+        *problem = "is no UART; write off, com2, io:0x2f8, 16550:ADDRESS/4 or pl011:ADDRESS";
+        return false;
+    }
+    if (console.kind != BOOT_CONSOLE_UART && console.kind != BOOT_CONSOLE_OFF) {
+        *problem = "has to name a UART of its own; write com2, io:0x2f8, 16550:ADDRESS/4 or "
+                   "pl011:ADDRESS";
+        return false;
+    }
+    gdb->uart = console.uart;
+    gdb->wait = value != NULL;
+    if (!value)
+        return true;
+    value = next_item(value, text);
+    *problem = "is followed by what is not known; the one word there is, is wait, as in com2,wait";
+    return !value && !strcmp(text, "wait");
+}
+
 bool config_console(const char *value, struct boot_console consoles[2], const char **problem)
 {
     char text[WORD_MAX];
 
     for (u32 i = 0;; i++) {
-        size_t n = 0;
-        for (; *value == ' ' || *value == '\t'; value++)
-            ;
-        for (; value[n] && value[n] != ',' && n < sizeof(text) - 1; n++)
-            text[n] = value[n];
-        value += n;
-        for (; n && (text[n - 1] == ' ' || text[n - 1] == '\t'); n--)
-            ;
-        text[n] = 0;
+        value = next_item(value, text);
         if (i == 2) {
             *problem = "names three; one and a mirror of it are possible";
             return false;
         }
         if (!word(text, &consoles[i], problem))
             return false;
-        if (!*value)
+        if (!value)
             break;
-        value++;
     }
     if (consoles[1].kind &&
         (consoles[0].kind == BOOT_CONSOLE_OFF || consoles[1].kind == BOOT_CONSOLE_OFF)) {

@@ -183,6 +183,31 @@ static bool find_one(struct boot_info *info, const struct boot_console *wanted,
     }
 }
 
+static bool same_port(const struct boot_uart *a, const struct boot_uart *b)
+{
+    return a->kind != BOOT_UART_NONE && a->kind == b->kind && a->base == b->base;
+}
+
+/* The debugger's UART is asked for by name: it must be one, and nobody else's. */
+static EFI_STATUS check_gdb(struct boot_info *info)
+{
+    struct boot_gdb *gdb = &info->config.gdb;
+
+    if (gdb->uart.kind == BOOT_UART_NONE)
+        return EFI_SUCCESS;
+    if (same_port(&gdb->uart, &info->uart) || same_port(&gdb->uart, &info->mirror))
+        return boot_fail(
+            EFI_INVALID_PARAMETER,
+            "fermata.conf:%u: gdb is on the console's own %s (0x%llx); give one of them "
+            "another",
+            gdb->line, gdb->uart.kind == BOOT_UART_16550_IO ? "port" : "UART",
+            (unsigned long long)gdb->uart.base);
+    const struct boot_uart wanted = gdb->uart;
+    gdb->uart.kind = BOOT_UART_NONE;
+    (void)take(info, &wanted, &gdb->uart);
+    return EFI_SUCCESS;
+}
+
 EFI_STATUS console_find(struct boot_info *info)
 {
     const struct boot_console *wanted = info->config.consoles;
@@ -190,7 +215,7 @@ EFI_STATUS console_find(struct boot_info *info)
     info->uart = info->mirror = (struct boot_uart){.kind = BOOT_UART_NONE};
     info->screen = (struct boot_screen){.base = 0};
     if (wanted[0].kind == BOOT_CONSOLE_OFF)
-        return EFI_SUCCESS;
+        return check_gdb(info);
     if (!find_one(info, &wanted[0], &info->uart) && wanted[0].kind > BOOT_CONSOLE_AUTO) {
         boot_say("the console of fermata.conf:%u is not there: looking for another",
                  wanted[0].line);
@@ -200,7 +225,7 @@ EFI_STATUS console_find(struct boot_info *info)
         boot_say("no UART that Fermata can drive, and no screen: after this line nothing more is "
                  "shown; enable a serial console (SPCR) in the firmware");
     if (wanted[1].kind && find_one(info, &wanted[1], &info->mirror) &&
-        info->mirror.kind == info->uart.kind && info->mirror.base == info->uart.base)
+        same_port(&info->mirror, &info->uart))
         return boot_fail(EFI_INVALID_PARAMETER,
                          "fermata.conf:%u: both consoles are on the same %s (0x%llx); write one "
                          "of them, or another",
@@ -209,5 +234,5 @@ EFI_STATUS console_find(struct boot_info *info)
                          : info->uart.kind == BOOT_UART_16550_IO ? "port"
                                                                  : "UART",
                          (unsigned long long)info->uart.base);
-    return EFI_SUCCESS;
+    return check_gdb(info);
 }

@@ -1,6 +1,7 @@
 /* From the firmware to the verdict: the whole life of the hypervisor in order. */
 #include "hv/main.h"
 #include "hv/console.h"
+#include "hv/gdb.h"
 #include "hv/pages.h"
 #include "hv/panic.h"
 #include "hv/report.h"
@@ -91,6 +92,10 @@ void hv_main_on_stack(struct pcpu *cpu)
         report_verdict(false, "%s", why);
     set_quantum(cpu);
     create_vms(cpu);
+    const struct boot_gdb *gdb = &boot->config.gdb;
+    if (gdb->uart.kind != BOOT_UART_NONE && !gdb_init(&gdb->uart, gdb->wait))
+        say_error("gdb: no memory for it: going on without");
+    gdb_poll(cpu);
     sched_run(cpu);
     if (boot->config.trace)
         trace_dump(boot->config.trace);

@@ -4,6 +4,7 @@
  */
 #include "hv/sched.h"
 #include "hv/console.h"
+#include "hv/gdb.h"
 #include "hv/trace.h"
 #include "arch/arch.h"
 
@@ -95,6 +96,15 @@ static void watch_for_stall(struct vcpu *v, u64 spent)
              arch_vcpu_interrupts_off(v) ? "off" : "on");
 }
 
+/* A quantum is over: the debugger's turn, if there is one. True: it keeps this vCPU. */
+static bool debugged(struct pcpu *cpu, struct vcpu *v)
+{
+    if (likely(!gdb_on))
+        return false;
+    gdb_poll(cpu);
+    return gdb_park(v);
+}
+
 /*
  * What does not happen on every switch: the quantum ended, the vCPU blocked, its VM ended or is out
  * of time. True if the vCPU can go on.
@@ -108,7 +118,7 @@ static __attribute__((noinline)) bool settle(struct pcpu *cpu, struct vcpu *v,
     }
     if (event == VCPU_PREEMPTED || event == VCPU_YIELDED) {
         if (v->vm->ticks <= v->vm->ticks_limit)
-            return true;
+            return !debugged(cpu, v);
         vm_time_out(v);
     } else if (event == VCPU_BLOCKED && !vm_blocked(v)) {
         return false; /* stays installed until another one runs */
@@ -142,7 +152,9 @@ void sched_run(struct pcpu *cpu)
     struct vcpu *v;
     u64 now = arch_ticks();
 
-    while ((v = cpu->run_head) != NULL) {
+    while ((v = cpu->run_head) != NULL || gdb_waits(cpu)) {
+        if (v == NULL)
+            continue;
         cpu->run_head = v->run_next;
         if (v != cpu->current) {
             if (cpu->current != NULL)

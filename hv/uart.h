@@ -19,12 +19,16 @@ void uart_init(struct uart *u, const struct boot_uart *at);
 /* Waits for room and writes a character; dropped if there is none in time. */
 void uart_put(struct uart *u, char c);
 
+/* Has it received something? Then uart_take() gets it. */
+bool uart_has(const struct uart *u);
+u8 uart_take(const struct uart *u);
+
 /* Is anything there, and ready to take a character in time? A bus without a device reads all ones,
  * or all zeros. Changes nothing. */
 bool uart_answers(const struct boot_uart *at);
 
-/* Makes a 16550 that nobody has set up yet send 115200 8N1 by the usual clock; one that has a speed
- * keeps it. */
+/* Makes a UART that nobody has set up yet work: a 16550 at 115200 8N1 by the usual clock, a PL011
+ * enabled at the speed it has. One that has been set up keeps its speed. */
 void uart_set_up(const struct boot_uart *at);
 
 /* Bytes of registers from .base on: what must be mapped. 0: none (a port, or no UART). */

@@ -5,6 +5,7 @@
  */
 #include "hv/vm.h"
 #include "hv/console.h"
+#include "hv/gdb.h"
 #include "hv/pages.h"
 #include "hv/sched.h"
 #include "arch/arch.h"
@@ -257,6 +258,7 @@ void vcpu_crash(struct vcpu *v, const char *fmt, ...)
     va_end(args);
     flush_line(v);
     say_error("vm %s failed: vCPU %u at 0x%lx: %s", vm_name(v->vm), v->id, arch_vcpu_pc(v), text);
+    gdb_crash(v);
     stop_all(v->vm, VM_FAILED);
 }
 
@@ -286,6 +288,7 @@ void vm_time_out(struct vcpu *v)
 void vm_free(struct vm *vm)
 {
     DEBUG_CHECK(vm->fp_quota.used == 0); /* I7: nothing of it outlives it */
+    gdb_forget(vm);
     arch_vm_free(vm);
     pages_unreserve(vm->reserved);
     vm->reserved = 0;

@@ -35,6 +35,14 @@ struct vcpu_stats {
     u64 fp_bytes; /* of its FP save area when its VM ended */
 };
 
+/* What the debugger wants of a vCPU (gdb.h). */
+struct vcpu_gdb {
+    bool held;   /* not let go by the last resumption */
+    bool paused; /* `monitor pause`: not let go by any */
+    bool parked; /* off its queue because of that */
+    bool step;   /* one instruction, then stop */
+};
+
 struct vcpu {
     struct arch_vcpu arch; /* first: assembly addresses registers by offset */
     struct vm *vm;
@@ -48,6 +56,7 @@ struct vcpu {
     bool stall_said;
     struct fp_ctx fp;
     struct vcpu_stats stats;
+    struct vcpu_gdb gdb;
     u32 line_used; /* console line under construction: printed whole, prefixed by VM and vCPU */
     char line[VM_LINE_BYTES];
 };

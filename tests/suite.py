@@ -124,6 +124,16 @@ class Debug:
         self.arch, self.name = arch, "debug-" + arch
 
 
+class Stub:
+    """A real gdb on Fermata's own stub: tests/stub.py, tests/emu/stub_test.py."""
+
+    kind = "stub"
+    build, long = "debug", False
+
+    def __init__(self, name, arch):
+        self.arch, self.name = arch, "stub-" + name
+
+
 class Mutant:
     """A deliberately broken build, and the test that must fail on it. tests/mutants/NAME.mutant:
 
@@ -186,6 +196,7 @@ def tests():
             archs = ARCHS if fields.get("arch", "both") == "both" else [fields["arch"]]
             found += [Emu(boot, arch, one) for boot, one in swept(name, fields) for arch in archs]
     found += [Debug(arch) for arch in ARCHS]
+    found += [Stub(*pair) for pair in (("svm", "x86_64"), ("vmx", "x86_64"), ("arm64", "arm64"))]
     found += [Tool(path) for path in sorted(glob.glob(os.path.join(ROOT, "tests/tools/test_*.py")))]
     found += [Mutant(path) for path in sorted(glob.glob(os.path.join(ROOT, "tests/mutants/*.mutant")))]
     names = {}

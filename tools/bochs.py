@@ -35,6 +35,7 @@ class Bochs(machine.Machine):
     """The same fields and the same run() as machine.Machine; what does not apply is refused."""
 
     default_timeout = 400
+    com2 = None  # HOST:PORT where COM2 waits for a connection
     exit_pass = None  # the status says nothing: the last line of the console decides
 
     def find(self):
@@ -92,6 +93,7 @@ class Bochs(machine.Machine):
             "plugin_ctrl: unmapped=true, biosdev=true, serial=true",
             "clock: sync=none, time0=1000000000",
             "com1: enabled=1, mode=file, dev=%s" % console,
+        ] + (["com2: enabled=1, mode=socket-server, dev=%s" % self.com2] if self.com2 else []) + [
             "cpu: %s, count=%s, ips=50000000, ignore_bad_msrs=1, reset_on_triple_fault=0" % (CPU[self.cpu], self.smp_count()),
             "log: " + os.path.join(work, "bochs.log"),
             # It reports every VM exit as an error: that is half of its time, and nobody reads it.

@@ -49,7 +49,20 @@ struct arch_vcpu {
     u64 vmpidr;   /* MPIDR_EL1 as the guest reads it */
     u64 cntp_ctl; /* the physical timer is emulated: it never fires, but its registers work */
     u64 cntp_cval;
-    u64 vdisr; /* FEAT_RAS: what the guest's DISR_EL1 is while HCR_EL2.AMO=1 */
+    u64 vdisr;     /* FEAT_RAS: what the guest's DISR_EL1 is while HCR_EL2.AMO=1 */
+    bool stepped;  /* the debugger steps it */
+    bool debugged; /* debug registers go with it */
+};
+
+/* The debugger's points in the breakpoint and watchpoint registers of all vCPUs of a VM
+ * (gdb_points.c). control 0: unused. */
+#define ARM64_GDB_POINTS 4
+struct gdb_hardware_point {
+    u64 address, control;
+};
+struct gdb_points {
+    struct gdb_hardware_point execute[ARM64_GDB_POINTS], data[ARM64_GDB_POINTS];
+    bool breaks; /* it has had a software breakpoint */
 };
 
 struct arch_vm {
@@ -61,6 +74,7 @@ struct arch_vm {
     bool smc_said;     /* one line per VM about each thing refused */
     struct pl011 uart; /* at 0x0900_0000; hv/pl011.h */
     struct arch_fp_config fp;
+    struct gdb_points points;
 };
 
 #endif

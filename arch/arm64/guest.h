@@ -60,7 +60,7 @@ static inline void guest_x_set(struct vcpu *v, u32 n, u64 value)
 static inline void skip_instruction(struct vcpu *v)
 {
     v->arch.pc += 4;
-    v->arch.pstate &= ~(3ull << 10); /* BTYPE */
+    v->arch.pstate &= ~(3ull << 10 | 1ull << 21); /* BTYPE, and SS: it has been stepped over */
 }
 
 /* Stage 2: a table for vm->ram at vm->ram_gpa; false: no memory. Frees what it took. */

@@ -159,6 +159,7 @@ void mmu_build(const struct boot_info *info)
     mmu_map(0, PAGE_SIZE, MMU_NONE);
     map_device(info->uart.base, uart_mmio_bytes(&info->uart));
     map_device(info->mirror.base, uart_mmio_bytes(&info->mirror));
+    map_device(info->config.gdb.uart.base, uart_mmio_bytes(&info->config.gdb.uart));
     map_device(info->screen.base, info->screen.bytes);
 }
 

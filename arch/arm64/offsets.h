@@ -14,8 +14,8 @@
 #define VCPU_EL1_N  25
 
 /* Further on in struct vcpu. */
-#define VCPU_FP_IN_SYNC 596
-#define VCPU_EXITS      840
+#define VCPU_FP_IN_SYNC 604
+#define VCPU_EXITS      848
 
 /* An FP image (vec_layout.h). */
 #define VEC_STATUS_OFFSET 8 /* FPSR, FPCR */

@@ -149,13 +149,16 @@ enum esr_ec {
     EC_SVE = 0x19,
     EC_SME = 0x1d,
     EC_IABT_LOWER = 0x20,
+    EC_BREAKPOINT = 0x30, /* of a lower EL, as the next two */
+    EC_STEP = 0x32,
+    EC_WATCHPOINT = 0x34,
+    EC_BRK = 0x3c,
     EC_IABT = 0x21,
     EC_PC_ALIGN = 0x22,
     EC_DABT_LOWER = 0x24,
     EC_DABT = 0x25,
     EC_SP_ALIGN = 0x26,
     EC_SERROR = 0x2f,
-    EC_BRK = 0x3c,
 };
 #define ESR_EC(esr)  ((u32)((esr) >> 26) & 0x3f)
 #define ESR_ISS(esr) ((u32)(esr)&0x1ffffff)

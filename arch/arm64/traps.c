@@ -5,6 +5,7 @@
 #include "arch/arch.h"
 #include "exceptions.h"
 #include "fp_arm64.h"
+#include "gdb_arm64.h"
 #include "gic.h"
 #include "guest.h"
 #include "guest_el1.h"
@@ -68,7 +69,7 @@ void guest_traps_init(void)
 /* ---- Injection ---- */
 
 /* What the hardware does on an exception to EL1 (DDI 0487 D1.4): ELR, SPSR, ESR, PSTATE, PC. */
-void inject_undefined(struct vcpu *v)
+static void inject(struct vcpu *v, u64 esr)
 {
     u64 old = v->arch.pstate;
     u64 sctlr = guest_sctlr();
@@ -80,10 +81,15 @@ void inject_undefined(struct vcpu *v)
 
     guest_elr_set(v->arch.pc);
     guest_spsr_set(old);
-    guest_esr_set(ESR_IL); /* EC 0 */
+    guest_esr_set(esr);
     v->arch.pstate = PSTATE_EL1H | PSTATE_DAIF | (old & (PSTATE_NZCV | PSTATE_PAN | PSTATE_DIT)) |
                      pan | (sctlr & SCTLR_DSSBS ? PSTATE_SSBS : 0);
     v->arch.pc = guest_vbar() + offset;
+}
+
+void inject_undefined(struct vcpu *v)
+{
+    inject(v, ESR_IL); /* EC 0 */
 }
 
 /* ---- Handlers ---- */
@@ -146,6 +152,17 @@ static enum vcpu_event wait_trap(struct vcpu *v, u64 esr)
     return VCPU_YIELDED;
 }
 
+/* While the debugger is at a VM its debug exceptions come here. A BRK that is the guest's own goes
+ * to it as the instruction would; it has no other debug events of its own. */
+static enum vcpu_event debug_event(struct vcpu *v, u64 esr)
+{
+    if (gdb_debug_exit(v, esr))
+        return VCPU_PREEMPTED;
+    if (ESR_EC(esr) == EC_BRK)
+        inject(v, esr);
+    return VCPU_RESUME;
+}
+
 /* An empty class is `unexpected`. EC_FP, EC_SVE and EC_SME do not come this way. */
 static enum vcpu_event (*const handlers[64])(struct vcpu *, u64) = {
     [EC_WFX] = wait_trap,
@@ -157,6 +174,10 @@ static enum vcpu_event (*const handlers[64])(struct vcpu *, u64) = {
     [EC_SYSREG] = sysreg_trap,
     [EC_DABT_LOWER] = data_abort,
     [EC_IABT_LOWER] = instruction_abort,
+    [EC_BREAKPOINT] = debug_event,
+    [EC_STEP] = debug_event,
+    [EC_WATCHPOINT] = debug_event,
+    [EC_BRK] = debug_event,
     /* AArch32 at EL0: Fermata offers none, a CPU that has it cannot forbid it. */
     [0x03] = undefined,
     [0x04] = undefined,

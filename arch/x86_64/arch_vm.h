@@ -24,7 +24,15 @@ struct vmx_vcpu {
     u64 dr6; /* while not current, and before dr_used */
 };
 
+/* The debugger's break- and watchpoints in the debug registers of all vCPUs of a VM (gdb_points.c).
+ */
+struct gdb_points {
+    u64 dr[4];
+    u64 dr7; /* enable and condition bits; 0: none */
+};
+
 struct arch_vm {
+    struct gdb_points points;
     u64 *npt;                 /* root of the nested page tables */
     u32 npt_pages;            /* pages of them, the root included */
     u64 cr4_offered;          /* CR4 bits its guests may set (cr.c) */
@@ -52,6 +60,10 @@ struct arch_vcpu {
     u64 own_cr4;
     bool gate_open;
     u32 open_exceptions; /* exceptions that exit while the gate is open */
+    u32 bp_exception;    /* BIT(3) once the debugger has a breakpoint in its VM, else 0 */
+    bool stepped;        /* the debugger steps it: RFLAGS.TF is set, */
+    bool own_tf;         /* and was already */
+    bool step_done;      /* the instruction it steps was carried out for it */
 
     bool switch_hook; /* arch_vcpu_switch_out() has something to do */
     bool dr_used;     /* the guest has its own DR0-3: they are switched from its first use on */

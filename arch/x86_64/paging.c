@@ -100,6 +100,23 @@ static void map(u64 base, u64 bytes, u64 rights)
     }
 }
 
+bool paging_is_memory(u64 address)
+{
+    const u64 *table = root;
+
+    for (unsigned level = paging_levels(); table && level > 0; level--) {
+        if (level == paging_levels() && address / span(level) >= ENTRIES)
+            return false;
+        u64 entry = table[address / span(level) % ENTRIES];
+        if (!(entry & PTE_P))
+            return false;
+        if (level == 1 || (entry & PTE_PS))
+            return !(entry & PTE_PCD);
+        table = table_of(entry);
+    }
+    return false;
+}
+
 static u64 rights_of(u32 type)
 {
     switch (type) {
@@ -172,6 +189,7 @@ void paging_init(const struct boot_info *info)
     }
     map_device(info->uart.base, uart_mmio_bytes(&info->uart));
     map_device(info->mirror.base, uart_mmio_bytes(&info->mirror));
+    map_device(info->config.gdb.uart.base, uart_mmio_bytes(&info->config.gdb.uart));
     map_device(info->screen.base, info->screen.bytes);
     map_image();
     map_guards();

@@ -22,6 +22,9 @@ unsigned paging_levels(void);
 /* Builds the tables from the memory map and moves to them. After pages_init(). */
 void paging_init(const struct boot_info *info);
 
+/* Is there memory at this address that can be read without side effects: mapped, and no device? */
+bool paging_is_memory(u64 address);
+
 /* Maps device registers, uncached, read-write; for what no region of the memory map covers. */
 void paging_map_device(u64 base, u64 bytes);
 

@@ -10,6 +10,7 @@
 #define INTERCEPT_INIT        BIT(3)
 #define INTERCEPT_RDPMC       BIT(15)
 #define INTERCEPT_CPUID       BIT(18)
+#define INTERCEPT_INTN        BIT(21)
 #define INTERCEPT_INVD        BIT(22)
 #define INTERCEPT_HLT         BIT(24)
 #define INTERCEPT_INVLPGA     BIT(26)
@@ -46,6 +47,7 @@ enum svm_exit {
     SVM_EXIT_WRITE_DR0 = 0x30,
     SVM_EXIT_EXCEPTION = 0x40,
     SVM_EXIT_EXCEPTION_DB = 0x41,
+    SVM_EXIT_EXCEPTION_BP = 0x43,
     SVM_EXIT_EXCEPTION_UD = 0x46,
     SVM_EXIT_EXCEPTION_NM = 0x47,
     SVM_EXIT_EXCEPTION_AC = 0x51,
@@ -55,6 +57,7 @@ enum svm_exit {
     SVM_EXIT_SMI = 0x62,
     SVM_EXIT_INIT = 0x63,
     SVM_EXIT_RDPMC = 0x6f,
+    SVM_EXIT_INTN = 0x75,
     SVM_EXIT_CPUID = 0x72,
     SVM_EXIT_INVD = 0x76,
     SVM_EXIT_HLT = 0x78,
@@ -216,6 +219,9 @@ void svm_skip(struct vcpu *v, u32 bytes);
  * next RIP they are counted in the guest's memory (66 CPUID, F3 WBINVD = WBNOINVD, ...).
  */
 u32 svm_length(struct vcpu *v, u32 bytes);
+
+/* The instruction at the guest's RIP, read through its own tables: up to n bytes; how many came. */
+size_t svm_fetch(struct vcpu *v, u8 *bytes, size_t n);
 
 /* Permission maps with everything intercepted but the MSRs that VMLOAD/VMSAVE switch; shared. */
 bool svm_maps_init(void);

@@ -34,7 +34,7 @@ static void gpr_set(struct vcpu *v, unsigned n, u64 value)
 }
 
 /* The instruction that exited, read back through the guest's own tables. Returns its bytes. */
-static size_t fetch(struct vcpu *v, u8 *bytes, size_t n)
+size_t svm_fetch(struct vcpu *v, u8 *bytes, size_t n)
 {
     struct vmcb *c = v->arch.vmcb;
     struct guest_memory m = {
@@ -49,7 +49,7 @@ static size_t fetch(struct vcpu *v, u8 *bytes, size_t n)
 static bool decode_from_memory(struct vcpu *v, struct cr_access *access)
 {
     u8 bytes[15];
-    size_t n = fetch(v, bytes, sizeof(bytes));
+    size_t n = svm_fetch(v, bytes, sizeof(bytes));
 
     return decode_cr_access(bytes, n, vcpu_in_64bit_mode(v), access);
 }
@@ -60,7 +60,7 @@ u32 svm_length(struct vcpu *v, u32 bytes)
 
     if (likely(cpu_has.nrip))
         return bytes; /* svm_skip() goes by NRIP */
-    size_t n = fetch(v, code, sizeof(code));
+    size_t n = svm_fetch(v, code, sizeof(code));
     return (u32)decode_prefixes(code, n, vcpu_in_64bit_mode(v)) + bytes;
 }
 

@@ -4,6 +4,7 @@
  */
 #include "svm.h"
 #include "exits.h"
+#include "gdb_x86.h"
 #include "hv/hypercall.h"
 
 bool svm_timer_held_back;
@@ -19,7 +20,7 @@ static COLD enum vcpu_event exit_vmmcall(struct vcpu *v)
     c->rax = (u64)result.status;
     v->arch.regs[RDX] = result.value;
     svm_skip(v, 3);
-    return event;
+    return event == VCPU_RESUME && gdb_step_done(v) ? VCPU_PREEMPTED : event;
 }
 
 enum vcpu_event svm_exit_gate(struct vcpu *v, u8 vector)
@@ -83,6 +84,35 @@ static enum vcpu_event refused_state(struct vcpu *v)
     return VCPU_VM_ENDED;
 }
 
+/* INT3, whose RIP is still before it: the debugger's, or delivered as the instruction would. */
+static COLD enum vcpu_event exit_breakpoint(struct vcpu *v)
+{
+    struct vmcb *c = v->arch.vmcb;
+
+    if (gdb_breakpoint_exit(v))
+        return VCPU_PREEMPTED;
+    c->rip = cpu_has.nrip && c->nrip ? c->nrip : c->rip + 1;
+    c->eventinj = VECTOR_BP | EVENT_EXCEPTION | EVENT_VALID;
+    return VCPU_RESUME;
+}
+
+/* INT n, which exits only where the debugger has breakpoints; and INT3 on QEMU. Delivered as the
+ * instruction would (APM 2, 15.20: RIP is where the handler returns to). */
+static COLD enum vcpu_event exit_intn(struct vcpu *v)
+{
+    u8 code[2] = {0, 0};
+    struct vmcb *c = v->arch.vmcb;
+    size_t n = svm_fetch(v, code, sizeof(code));
+
+    if (n >= 1 && code[0] == 0xcc)
+        return exit_breakpoint(v);
+    if (n < 2 || code[0] != 0xcd)
+        return exit_stop(v, "INT n that cannot be read back while the debugger has breakpoints");
+    c->rip += 2;
+    c->eventinj = code[1] | EVENT_SOFTWARE | EVENT_VALID;
+    return VCPU_RESUME;
+}
+
 /* What is not on the measured path. */
 static COLD enum vcpu_event exit_rare(struct vcpu *v, u64 code)
 {
@@ -95,7 +125,13 @@ static COLD enum vcpu_event exit_rare(struct vcpu *v, u64 code)
     case SVM_EXIT_WRITE_DR0 ... SVM_EXIT_WRITE_DR0 + 3:
         vcpu_debug_regs_load(v);
         return VCPU_RESUME;
+    case SVM_EXIT_EXCEPTION_BP:
+        return exit_breakpoint(v);
+    case SVM_EXIT_INTN:
+        return exit_intn(v);
     case SVM_EXIT_EXCEPTION_DB:
+        if (gdb_debug_exit(v, v->arch.vmcb->dr6))
+            return VCPU_PREEMPTED;
         /* DR6 and DR7 in the VMCB are as the exception left them; it only passes through. */
         return exit_fault(v, VECTOR_DB, false);
     case SVM_EXIT_EXCEPTION_AC:
@@ -164,6 +200,8 @@ static COLD enum vcpu_event exit_other(struct vcpu *v, u64 code)
 {
     enum vcpu_event event = exit_uncommon(v, code);
 
+    if (unlikely(v->arch.step_done) && event == VCPU_RESUME && gdb_step_done(v))
+        return VCPU_PREEMPTED;
     /* A guest whose IF keeps the timer out ("intr-if") can lose the CPU here at least. */
     return unlikely(svm_timer_held_back) && event == VCPU_RESUME ? exit_interrupt(v) : event;
 }

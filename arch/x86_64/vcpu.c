@@ -1,5 +1,6 @@
 /* VMs and vCPUs: made, started, switched; the part that is the same for SVM and VMX. */
 #include "vcpu.h"
+#include "gdb_x86.h"
 #include "cpuid_policy.h"
 #include "fp_config.h"
 #include "fp_hw.h"
@@ -171,10 +172,21 @@ static void debug_regs_write(const u64 *dr)
 
 void vcpu_debug_regs_load(struct vcpu *v)
 {
+    gdb_points_yield(v);
     v->arch.dr_used = true;
     v->arch.switch_hook = true;
     virt->debug_regs_open(v);
     debug_regs_write(v->arch.dr);
+}
+
+void vcpu_debug_regs_borrow(struct vcpu *v, const u64 *dr, bool on)
+{
+    memcpy(v->arch.dr, dr, sizeof(v->arch.dr));
+    v->arch.dr_used = on;
+    v->arch.switch_hook |= on;
+    virt->debug_regs_close(v);
+    if (v->pcpu->current == v)
+        debug_regs_write(dr);
 }
 
 void arch_vcpu_switch_out(struct vcpu *v)

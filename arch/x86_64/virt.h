@@ -20,6 +20,15 @@ enum guest_reg {
     GUEST_EFER,
     GUEST_PAT,
     GUEST_TSC_OFFSET,
+    GUEST_SP,
+    GUEST_AX,
+    GUEST_DR7,
+};
+
+/* By the number instructions encode them with: ES, CS, SS, DS, FS, GS. */
+struct guest_segment {
+    u16 selector;
+    u64 base;
 };
 
 /* Where a vCPU starts: the two ways there are on a PC that knows no firmware. */
@@ -44,13 +53,16 @@ struct virt_ops {
     bool (*vcpu_init)(struct vcpu *v); /* everything but the entry state; false: no memory */
     void (*vcpu_free)(struct vcpu *v);
     void (*vcpu_reset)(struct vcpu *v, enum guest_entry entry, u64 where);
-    void (*vcpu_arrive)(struct vcpu *v);     /* on a CPU that may not have run it last */
-    void (*vcpu_leave)(struct vcpu *v);      /* called if arch.switch_hook is set */
-    void (*debug_regs_open)(struct vcpu *v); /* DR0-3 are the guest's own from now on */
+    void (*vcpu_arrive)(struct vcpu *v);      /* on a CPU that may not have run it last */
+    void (*vcpu_leave)(struct vcpu *v);       /* called if arch.switch_hook is set */
+    void (*debug_regs_open)(struct vcpu *v);  /* DR0-3 are the guest's own from now on */
+    void (*debug_regs_close)(struct vcpu *v); /* or the debugger's: the guest's accesses exit */
+    void (*trap_bp)(struct vcpu *v);          /* #BP exits from now on */
     enum vcpu_event (*run)(struct vcpu *v);
 
     u64 (*get)(const struct vcpu *v, enum guest_reg reg);
     void (*set)(struct vcpu *v, enum guest_reg reg, u64 value);
+    struct guest_segment (*segment)(const struct vcpu *v, unsigned n);
     unsigned (*cpl)(const struct vcpu *v);
     bool (*code64)(const struct vcpu *v); /* 64-bit code; SVM's is vcpu_in_64bit_mode() itself */
 

@@ -205,7 +205,7 @@ static void vcpu_reset(struct vcpu *v, enum guest_entry entry, u64 where)
     memset(v->arch.regs, 0, sizeof(v->arch.regs));
     vmx_select(v);
     set_segments(entry, where);
-    vmwrite(GUEST_RSP, 0);
+    vmwrite(VMCS_GUEST_RSP, 0);
     vmwrite(VMCS_GUEST_RIP, entry == ENTRY_PVH ? where : 0);
     vmwrite(VMCS_GUEST_RFLAGS, RFLAGS_FIXED);
     vmwrite(VMCS_GUEST_CR3, 0);
@@ -290,6 +290,10 @@ static enum vmcs_field field_of(enum guest_reg reg)
         return VMCS_GUEST_PAT;
     case GUEST_TSC_OFFSET:
         return TSC_OFFSET;
+    case GUEST_SP:
+        return VMCS_GUEST_RSP;
+    case GUEST_DR7:
+        return VMCS_GUEST_DR7;
     default:
         panic("guest register %d has no field of its own", (int)reg);
     }
@@ -297,6 +301,8 @@ static enum vmcs_field field_of(enum guest_reg reg)
 
 static u64 get(const struct vcpu *v, enum guest_reg reg)
 {
+    if (reg == GUEST_AX)
+        return v->arch.regs[RAX];
     vmx_select(v);
     if (reg == GUEST_CR0)
         return vmx_cr0(v);
@@ -308,7 +314,9 @@ static u64 get(const struct vcpu *v, enum guest_reg reg)
 static void set(struct vcpu *v, enum guest_reg reg, u64 value)
 {
     vmx_select(v);
-    if (reg == GUEST_CR0)
+    if (reg == GUEST_AX)
+        v->arch.regs[RAX] = value;
+    else if (reg == GUEST_CR0)
         vmx_cr_install(v, value, get(v, GUEST_CR4));
     else if (reg == GUEST_CR4)
         vmx_cr_install(v, get(v, GUEST_CR0), value);
@@ -317,6 +325,13 @@ static void set(struct vcpu *v, enum guest_reg reg, u64 value)
     if (reg == GUEST_EFER) /* the control has to agree with LMA (SDM 3, 27.3.1.1) */
         vmwrite(ENTRY_CONTROLS, value & EFER_LMA ? vmx_controls.entry | ENTRY_IA32E
                                                  : vmx_controls.entry & ~ENTRY_IA32E);
+}
+
+static struct guest_segment segment(const struct vcpu *v, unsigned n)
+{
+    vmx_select(v);
+    return (struct guest_segment){(u16)vmread((enum vmcs_field)(GUEST_ES + 2 * n)),
+                                  vmread((enum vmcs_field)(GUEST_ES_BASE + 2 * n))};
 }
 
 static unsigned cpl(const struct vcpu *v)
@@ -355,6 +370,12 @@ static void debug_regs_open(struct vcpu *v)
     write_dr6(v->arch.vmx.dr6);
 }
 
+static void debug_regs_close(struct vcpu *v)
+{
+    vmx_select(v);
+    vmwrite(PRIMARY_CONTROLS, vmx_controls.primary | PRIMARY_MOV_DR_EXITING);
+}
+
 void vmx_debug_exception(struct vcpu *v, u64 qualification)
 {
     if (!v->arch.dr_used)
@@ -378,7 +399,9 @@ static COLD void skip_rare(struct vcpu *v, u64 rip, u64 blocked, u64 rflags)
         vmwrite(PENDING_DEBUG, 0); /* BS of a MOV SS before: it is due now */
     }
     vmwrite(VMCS_GUEST_RFLAGS, rflags & ~(u64)RFLAGS_RF); /* holds for one instruction */
-    if (rflags & RFLAGS_TF) {
+    if (unlikely(v->arch.stepped)) {
+        v->arch.step_done = true;
+    } else if (rflags & RFLAGS_TF) {
         vmx_debug_exception(v, DR6_BS);
         inject(v, VECTOR_DB, false, 0);
     }
@@ -440,6 +463,9 @@ const struct virt_ops vmx_ops = {
     .vcpu_arrive = vcpu_arrive,
     .vcpu_leave = vcpu_leave,
     .debug_regs_open = debug_regs_open,
+    .debug_regs_close = debug_regs_close,
+    .trap_bp = vmx_trap_bp,
+    .segment = segment,
     .run = run,
     .get = get,
     .set = set,

@@ -67,7 +67,7 @@ enum vmcs_field {
     GUEST_GDTR_BASE = 0x6816,
     GUEST_IDTR_BASE = 0x6818,
     VMCS_GUEST_DR7 = 0x681a,
-    GUEST_RSP = 0x681c,
+    VMCS_GUEST_RSP = 0x681c,
     VMCS_GUEST_RIP = 0x681e,
     VMCS_GUEST_RFLAGS = 0x6820,
     PENDING_DEBUG = 0x6822,
@@ -260,6 +260,8 @@ enum vcpu_event vmx_exit_cr(struct vcpu *v);
  */
 void vmx_gate(struct vcpu *v, fp_units open);
 bool vmx_gate_open(const struct vcpu *v);
+/* #BP exits from now on, for the debugger. */
+void vmx_trap_bp(struct vcpu *v);
 void vmx_trap_nm(struct vcpu *v, bool trap);
 void vmx_gate_reset(struct vcpu *v, u64 cr0);
 u64 vmx_cr0(const struct vcpu *v);

@@ -22,13 +22,13 @@ enum { ACCESS_MOV_TO, ACCESS_MOV_FROM, ACCESS_CLTS, ACCESS_LMSW };
 
 static u64 gpr_get(const struct vcpu *v, unsigned n)
 {
-    return n == RSP ? vmread(GUEST_RSP) : v->arch.regs[n];
+    return n == RSP ? vmread(VMCS_GUEST_RSP) : v->arch.regs[n];
 }
 
 static void gpr_set(struct vcpu *v, unsigned n, u64 value)
 {
     if (n == RSP)
-        vmwrite(GUEST_RSP, value);
+        vmwrite(VMCS_GUEST_RSP, value);
     else
         v->arch.regs[n] = value;
 }

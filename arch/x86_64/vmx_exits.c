@@ -4,6 +4,7 @@
  */
 #include "vmx.h"
 #include "exits.h"
+#include "gdb_x86.h"
 #include "hv/hypercall.h"
 
 /* It comes to us blocked: taken as an interrupt of our own, whose IRETQ unblocks it. */
@@ -21,8 +22,21 @@ static COLD enum vcpu_event exit_debug(struct vcpu *v, u32 event)
         vmwrite(ENTRY_INSTRUCTION_LENGTH, vmread(EXIT_INSTRUCTION_LENGTH));
         return VCPU_RESUME;
     }
-    vmx_debug_exception(v, vmread(EXIT_QUALIFICATION));
+    u64 what = vmread(EXIT_QUALIFICATION);
+    if (gdb_debug_exit(v, what))
+        return VCPU_PREEMPTED;
+    vmx_debug_exception(v, what);
     return exit_fault(v, VECTOR_DB, false);
+}
+
+/* INT3: the debugger's, or delivered as the instruction would. */
+static COLD enum vcpu_event exit_breakpoint(struct vcpu *v, u32 event)
+{
+    if (gdb_breakpoint_exit(v))
+        return VCPU_PREEMPTED;
+    vmwrite(ENTRY_EVENT, event & ~VMX_EVENT_RESERVED);
+    vmwrite(ENTRY_INSTRUCTION_LENGTH, vmread(EXIT_INSTRUCTION_LENGTH));
+    return VCPU_RESUME;
 }
 
 static enum vcpu_event exit_exception(struct vcpu *v)
@@ -36,6 +50,8 @@ static enum vcpu_event exit_exception(struct vcpu *v)
         return exit_gate(v, vector);
     if (vector == VECTOR_DB)
         return exit_debug(v, event);
+    if (vector == VECTOR_BP)
+        return exit_breakpoint(v, event);
     if (vector == VECTOR_MC)
         panic("machine check while a guest was running: the hardware is broken");
     return exit_fault(v, vector, event & VMX_EVENT_ERROR);
@@ -60,7 +76,7 @@ static enum vcpu_event exit_vmcall(struct vcpu *v)
     v->arch.regs[RAX] = (u64)result.status;
     v->arch.regs[RDX] = result.value;
     vmx_skip(v);
-    return event;
+    return event == VCPU_RESUME && gdb_step_done(v) ? VCPU_PREEMPTED : event;
 }
 
 static COLD enum vcpu_event exit_msr(struct vcpu *v, bool write)
@@ -184,6 +200,8 @@ static COLD enum vcpu_event exit_other(struct vcpu *v, u32 reason)
 {
     enum vcpu_event event = exit_uncommon(v, reason);
 
+    if (unlikely(v->arch.step_done) && event == VCPU_RESUME && gdb_step_done(v))
+        return VCPU_PREEMPTED;
     /* Neither timer ends the run of a guest whose IF is 0: it can lose the CPU here at least. */
     return unlikely(vmx_preemption == VMX_BY_EXITS) && event == VCPU_RESUME ? exit_interrupt(v)
                                                                             : event;

@@ -94,16 +94,26 @@ void vmx_gate(struct vcpu *v, fp_units open)
     vmwrite(CR4_MASK, cr4_mask);
     vmwrite(VMCS_GUEST_CR0, cr0);
     vmwrite(VMCS_GUEST_CR4, cr4);
-    vmwrite(EXCEPTION_BITMAP, open ? v->arch.open_exceptions : EXCEPTIONS_ALWAYS | EXCEPTIONS_GATE);
+    vmwrite(EXCEPTION_BITMAP, open ? v->arch.open_exceptions
+                                   : EXCEPTIONS_ALWAYS | EXCEPTIONS_GATE | v->arch.bp_exception);
 }
 
 void vmx_trap_nm(struct vcpu *v, bool trap)
 {
-    v->arch.open_exceptions = EXCEPTIONS_ALWAYS | (trap ? (u32)BIT(VECTOR_NM) : 0);
+    v->arch.open_exceptions =
+        EXCEPTIONS_ALWAYS | (trap ? (u32)BIT(VECTOR_NM) : 0) | v->arch.bp_exception;
     if (!v->arch.gate_open)
         return;
     vmx_select(v);
     vmwrite(EXCEPTION_BITMAP, v->arch.open_exceptions);
+}
+
+void vmx_trap_bp(struct vcpu *v)
+{
+    vmx_select(v);
+    v->arch.bp_exception = BIT(VECTOR_BP);
+    v->arch.open_exceptions |= BIT(VECTOR_BP);
+    vmwrite(EXCEPTION_BITMAP, vmread(EXCEPTION_BITMAP) | BIT(VECTOR_BP));
 }
 
 /* Not from our own flag: from what the entry will load. */
@@ -123,5 +133,5 @@ void vmx_gate_reset(struct vcpu *v, u64 cr0)
     vmx_select(v);
     v->arch.gate_open = false;
     vmx_cr_install(v, cr0, 0);
-    vmwrite(EXCEPTION_BITMAP, EXCEPTIONS_ALWAYS | EXCEPTIONS_GATE);
+    vmwrite(EXCEPTION_BITMAP, EXCEPTIONS_ALWAYS | EXCEPTIONS_GATE | v->arch.bp_exception);
 }

@@ -186,7 +186,7 @@ u32 vmx_probe(struct pcpu *cpu, const struct gate_class *class, enum probe_gate 
     virt->set(&guest, GUEST_CR4, own_cr4());
     if (gate == GATE_TS_ONLY)
         vmwrite(VMCS_GUEST_CR4, vmread(VMCS_GUEST_CR4) | CR4_OSXSAVE);
-    vmwrite(GUEST_RSP, (u64)(uintptr_t)(selftest_buffer + SELFTEST_BUFFER));
+    vmwrite(VMCS_GUEST_RSP, (u64)(uintptr_t)(selftest_buffer + SELFTEST_BUFFER));
     vmwrite(VMCS_GUEST_RIP, code);
     vmwrite(VMCS_GUEST_RFLAGS, probe_rflags);
     vmwrite(GUEST_INTERRUPTIBILITY, 0);

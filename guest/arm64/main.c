@@ -26,6 +26,7 @@ const struct scenario scenarios[] = {
     {"sme-refuse", scenario_sme_refuse, true},
     {"sme-hold", scenario_sme_hold, false},
     {"sme-lazy", scenario_sme_lazy, false},
+    {"debugged", scenario_debugged, false},
     {"bench", scenario_bench, false},
     {"triple", scenario_triple, false},
     {"fault-loop", scenario_fault_loop, false},

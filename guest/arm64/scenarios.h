@@ -20,6 +20,7 @@ void scenario_sme_lazy(void);
 void scenario_sme_hold(void);
 void scenario_fp8(void);
 void scenario_transfer(void);
+void scenario_debugged(void);
 void scenario_bench(void);
 void scenario_triple(void);
 void scenario_fault_loop(void);

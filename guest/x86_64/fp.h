@@ -51,7 +51,9 @@ struct fp_image {
     u32 pkru;
     u32 reserved;
     u64 xcr0;
+    u8 reserved2[48]; /* images are compared byte for byte */
 } ALIGNED(64);
+_Static_assert(sizeof(struct fp_image) == 3200, "no padding");
 
 /* What a vCPU held before it touched anything: the first dump, taken by fp_first(). */
 struct fp_dump {

@@ -210,26 +210,26 @@ static void cr0_bits(void)
 }
 
 struct msr_case {
-    u32 index;
     const char *name;
+    u32 index;
     bool exists; /* set at run time where CPUID decides */
 };
 
 static void msrs_refused(void)
 {
     struct msr_case cases[] = {
-        {0x1c4, "XFD", cpuid(0xd, 1).eax & BIT(4)},
-        {0x1c5, "XFD_ERR", cpuid(0xd, 1).eax & BIT(4)},
-        {0xda0, "XSS", features.xsaves},
-        {0xd90, "BNDCFGS", cpuid(7, 0).ebx & BIT(14)},
-        {0x6a0, "U_CET", cpuid(7, 0).ecx & BIT(7)},
-        {0x6a2, "S_CET", cpuid(7, 0).ecx & BIT(7)},
-        {0x6e1, "PKRS", cpuid(7, 0).ecx & BIT(31)},
-        {0x17d3, "a hole", false},
-        {0x40001234, "a hypervisor's hole", false},
-        {0xc0001fff, "the last of AMD's range", false},
-        {0xc0010117, "VM_HSAVE_PA", cpuid(0x80000001, 0).ecx & BIT(2)},
-        {0xffffffff, "the last", false},
+        {"XFD", 0x1c4, cpuid(0xd, 1).eax & BIT(4)},
+        {"XFD_ERR", 0x1c5, cpuid(0xd, 1).eax & BIT(4)},
+        {"XSS", 0xda0, features.xsaves},
+        {"BNDCFGS", 0xd90, cpuid(7, 0).ebx & BIT(14)},
+        {"U_CET", 0x6a0, cpuid(7, 0).ecx & BIT(7)},
+        {"S_CET", 0x6a2, cpuid(7, 0).ecx & BIT(7)},
+        {"PKRS", 0x6e1, cpuid(7, 0).ecx & BIT(31)},
+        {"a hole", 0x17d3, false},
+        {"a hypervisor's hole", 0x40001234, false},
+        {"the last of AMD's range", 0xc0001fff, false},
+        {"VM_HSAVE_PA", 0xc0010117, cpuid(0x80000001, 0).ecx & BIT(2)},
+        {"the last", 0xffffffff, false},
     };
 
     if (cpuid(0, 0).eax < 0xd || !features.xsave)

@@ -18,6 +18,7 @@ const struct scenario scenarios[] = {
     {"debug", scenario_debug, true},
     {"debug-neighbour", scenario_debug_neighbour, false},
     {"transfer", scenario_transfer, true},
+    {"debugged", scenario_debugged, false},
     {"bench", scenario_bench, false},
     /* Bad guests: each ends its VM. */
     {"triple", scenario_triple, false},

@@ -17,6 +17,7 @@ void scenario_arith(void);
 void scenario_debug(void);
 void scenario_debug_neighbour(void);
 void scenario_transfer(void);
+void scenario_debugged(void);
 void scenario_bench(void);
 void scenario_triple(void);
 void scenario_hc_undef(void);

@@ -91,7 +91,7 @@ struct tile_walk {
     struct fp_image other; /* its other registers, which must come along */
     struct tiles want;
 };
-void tile_walk(void *walk);
+void tile_walk(void *argument); /* struct tile_walk */
 
 /* The XSAVE image of tiles: true if it is the model's (header and both components). */
 bool tiles_image_is(const u8 *area, const struct tiles *want, const char *what);

@@ -224,6 +224,52 @@ static void two_on_one_port(void **state)
     }
 }
 
+/* The debugger's UART is nobody else's, must answer, and is off where nobody asks for it. */
+static void debugger(void **state)
+{
+    (void)state;
+    assert_int_equal(booted(NULL)->config.gdb.uart.kind, BOOT_UART_NONE);
+    fake_efi_reset();
+    fw.conf = "[fermata]\ngdb = com1\n[vm.a]\nkernel=builtin\n";
+    assert_int_equal(fake_efi_start(), EFI_INVALID_PARAMETER);
+    said("fermata: not started: fermata.conf:2: gdb is on the console's own port (0x3f8)");
+    fake_efi_reset();
+    fw.conf = "[fermata]\ngdb = io:0x3e8\n[vm.a]\nkernel=builtin\n";
+    assert_int_equal(fake_efi_start(), EFI_SUCCESS);
+    said("the UART that fermata.conf names at port 0x3e8 does not answer: going on without it");
+    assert_int_equal(fake_entered->config.gdb.uart.kind, BOOT_UART_NONE);
+}
+
+static void debugger_value(void **state)
+{
+    static const char *const bad[][2] = {
+        {"", "is no UART"},
+        {"on", "is no UART"},
+        {"screen", "of its own"},
+        {"auto", "of its own"},
+        {"com2,", "the one word"},
+        {"com2,now", "the one word"},
+        {"com2,wait,wait", "the one word"},
+    };
+    struct boot_gdb gdb;
+    const char *problem;
+
+    (void)state;
+    for (u32 i = 0; i < ARRAY_SIZE(bad); i++) {
+        problem = "";
+        if (config_gdb(bad[i][0], &gdb, &problem) || strstr(problem, bad[i][1]) == NULL)
+            fail_msg("'%s': %s", bad[i][0], problem);
+    }
+    assert_true(config_gdb("com2", &gdb, &problem));
+    assert_int_equal(gdb.uart.base, 0x2f8);
+    assert_false(gdb.wait);
+    assert_true(config_gdb("pl011:0x9040000 , wait", &gdb, &problem));
+    assert_int_equal(gdb.uart.kind, BOOT_UART_PL011);
+    assert_true(gdb.wait);
+    assert_true(config_gdb("off", &gdb, &problem));
+    assert_int_equal(gdb.uart.kind, BOOT_UART_NONE);
+}
+
 static void bad_tables_are_said(void **state)
 {
     (void)state;
@@ -297,19 +343,10 @@ static void value_bad(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(spcr_first),
-        T(silent_spcr),
-        T(uart_in_memory),
-        T(usual_uart_gone),
-        T(card_in_memory_space),
-        T(last_resort),
-        T(bad_screens),
-        T(wanted),
-        T(wanted_but_gone),
-        T(two_on_one_port),
-        T(bad_tables_are_said),
-        T(value_good),
-        T(value_bad),
+        T(spcr_first),           T(silent_spcr),     T(uart_in_memory), T(usual_uart_gone),
+        T(card_in_memory_space), T(last_resort),     T(bad_screens),    T(wanted),
+        T(wanted_but_gone),      T(two_on_one_port), T(debugger),       T(debugger_value),
+        T(bad_tables_are_said),  T(value_good),      T(value_bad),
     };
 
     return cmocka_run_group_tests_name("consoles", tests, NULL, NULL);

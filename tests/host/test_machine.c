@@ -2,6 +2,7 @@
  * hv_main() from boot to verdict on the fake machine: VMs made, refused, scheduled, ended; their
  * console; FP state of many guests under the real scheduler.
  *
+ * links: tests/host/fake/no_gdb.c
  * links: hv/trace.c hv/main.c hv/vm.c hv/sched.c hv/hypercall.c hv/report.c hv/console.c
  * links: hv/format.c hv/uart.c hv/screen.c hv/font.c hv/fp_transfer.c
  * links: hv/pages.c hv/ranges.c hv/memmap.c hv/fp.c hv/fp_area.c tests/host/fake/transfer.c

@@ -60,6 +60,30 @@ static void check_cpu(u32 i)
     }
 }
 
+/* Nothing above bit 127, in P and FFR, not streaming, ZA off: the FPSIMD form holds all of it. */
+bool world_is_clean(const struct cpu *cpu)
+{
+    for (u32 n = 0; n < 32; n++)
+        if (!model_zero(cpu->z[n] + 16, CPU_VL_MAX - 16))
+            return false;
+    return !cpu->sm && !cpu->za_on && model_zero(cpu->p, sizeof(cpu->p)) &&
+           model_zero(cpu->ffr, sizeof(cpu->ffr));
+}
+
+/* What a switch may move: FPSIMD alone of who is clean, ZA only while it is on. */
+u64 world_allowed_bytes(const struct guest *g)
+{
+    const struct cpu *ref = g->ref;
+    const struct arch_fp_config *fp = &g->v.vm->arch.fp;
+    u32 vl = ref->sm ? fp->sme_vl : fp->sve_vl;
+
+    if (world_is_clean(ref))
+        return 560;
+    if (vl < 16)
+        vl = 16;
+    return 32 * vl + 17 * (vl / 8) + 8 + (ref->za_on ? fp->sme_vl * fp->sme_vl + 64 : 0);
+}
+
 /* What a lazy context's area may cost: nothing for what it has never used. */
 static size_t allowed_area(const struct guest *g)
 {

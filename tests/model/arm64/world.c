@@ -229,30 +229,6 @@ static struct guest *guest_of(struct vcpu *v)
     return container_of(v, struct guest, v);
 }
 
-/* Nothing above bit 127, in P and FFR, not streaming, ZA off: the FPSIMD form holds all of it. */
-static bool is_clean(const struct cpu *cpu)
-{
-    for (u32 n = 0; n < 32; n++)
-        if (!model_zero(cpu->z[n] + 16, CPU_VL_MAX - 16))
-            return false;
-    return !cpu->sm && !cpu->za_on && model_zero(cpu->p, sizeof(cpu->p)) &&
-           model_zero(cpu->ffr, sizeof(cpu->ffr));
-}
-
-/* What a switch may move: FPSIMD alone of who is clean, ZA only while it is on. */
-static u64 allowed_bytes(const struct guest *g)
-{
-    const struct cpu *ref = g->ref;
-    const struct arch_fp_config *fp = &g->v.vm->arch.fp;
-    u32 vl = ref->sm ? fp->sme_vl : fp->sve_vl;
-
-    if (is_clean(ref))
-        return 560;
-    if (vl < 16)
-        vl = 16;
-    return 32 * vl + 17 * (vl / 8) + 8 + (ref->za_on ? fp->sme_vl * fp->sme_vl + 64 : 0);
-}
-
 void world_leave(u32 cpu)
 {
     struct vcpu *v = pcpus[cpu].current;
@@ -264,8 +240,9 @@ void world_leave(u32 cpu)
     fp_switch_out(v);
     arch_vcpu_switch_out(v);
     pcpus[cpu].current = NULL;
-    REQUIRE(model_moved - before <= allowed_bytes(guest_of(v)), "%llu bytes saved of guest %u",
-            (unsigned long long)(model_moved - before), (u32)(guest_of(v) - world.guests));
+    REQUIRE(model_moved - before <= world_allowed_bytes(guest_of(v)),
+            "%llu bytes saved of guest %u", (unsigned long long)(model_moved - before),
+            (u32)(guest_of(v) - world.guests));
 }
 
 static void no_more_squeeze(struct guest *g)
@@ -299,7 +276,7 @@ void world_run(struct guest *g, u32 cpu)
     world.switches++;
     arch_vcpu_switch_in(&g->v);
     world_fp_in(g);
-    g->fpsimd_only = is_clean(g->ref);
+    g->fpsimd_only = world_is_clean(g->ref);
 }
 
 /* ---- Instructions ---- */

@@ -100,8 +100,14 @@ void world_forget(struct guest *g);
 void world_execute(struct guest *g, struct insn *insns, u32 n);
 /* What all the guest's registers hold, by instructions. */
 void world_read_all(struct guest *g);
+
+/* ---- invariants.c ---- */
+
 /* I1 to I9, by looking at the CPUs. */
 void world_check(void);
+/* The FPSIMD form holds all of it; what a save may move. */
+bool world_is_clean(const struct cpu *cpu);
+u64 world_allowed_bytes(const struct guest *g);
 
 /* ---- transfer.c ---- */
 

@@ -1,0 +1,121 @@
+"""Runs Fermata's own gdb stub under a real gdb: the machine here, gdb beside it, and TAP of what both say."""
+import os
+import select
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+
+import bochs
+import machine
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+LIMIT = 240  # seconds
+CONF = """[fermata]
+gdb = %s,wait
+[vm.alpha]
+kernel = builtin
+vcpus = 2
+cmdline = run=debugged seed=1
+[vm.beta]
+kernel = builtin
+cmdline = run=hold hold=20 seed=2
+"""
+READY = "gdb: waiting for a debugger"
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Relay(threading.Thread):
+    """Bochs waits at its start until somebody is on the line: so we are, and hand gdb's bytes over when it comes."""
+
+    def __init__(self, port):
+        super().__init__(daemon=True)
+        self.port, self.server = port, socket.create_server(("127.0.0.1", 0))
+        self.start()
+
+    def name_for_gdb(self):
+        return "127.0.0.1:%d" % self.server.getsockname()[1]
+
+    def run(self):
+        for _ in range(LIMIT * 5):
+            try:
+                line = socket.create_connection(("127.0.0.1", self.port))
+                break
+            except OSError:
+                time.sleep(0.2)
+        else:
+            return
+        debugger = self.server.accept()[0]
+        ends = {line: debugger, debugger: line}
+        while True:
+            for end in select.select(list(ends), [], [])[0]:
+                data = end.recv(4096)
+                if not data:
+                    return
+                ends[end].sendall(data)
+
+
+def make_box(test, work):
+    """(machine, what gdb calls its second UART)"""
+    built = os.path.join(ROOT, "build/%s-debug" % test.arch)
+    image, conf = os.path.join(built, machine.EFI_NAME[test.arch]), os.path.join(work, "fermata.conf")
+    with open(conf, "w") as out:
+        out.write(CONF % ("com2" if test.arch == "x86_64" else "pl011:0x09040000"))
+    if test.name == "stub-vmx":
+        box = bochs.Bochs(test.arch, image, conf=conf, timeout=LIMIT)
+        port = free_port()
+        box.com2 = "127.0.0.1:%d" % port
+        return box, Relay(port).name_for_gdb()
+    path = os.path.join(work, "uart2")
+    # Only later QEMUs give the arm64 machine a second PL011.
+    box = machine.Machine(test.arch, image, conf=conf, timeout=LIMIT, accel="tcg", qemu="11" if test.arch == "arm64" else None,
+                          extra=["-chardev", "socket,id=uart2,path=%s,server=on,wait=off" % path,
+                                 "-serial", "chardev:uart2"])
+    return box, path
+
+
+def gdb(test, target):
+    built = os.path.join(ROOT, "build/%s-debug" % test.arch)
+    environment = dict(os.environ, STUB_TARGET=target, STUB_GUEST=os.path.join(built, "guest.elf"), STUB_ARCH=test.arch,
+                       STUB_OFFSET="0" if test.arch == "x86_64" else "0x40000000")
+    command = ["gdb-multiarch", "-q", "-nx", "-batch", "-x", os.path.join(ROOT, "tests/emu/stub_test.py")]
+    try:
+        return subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+                              stderr=subprocess.STDOUT, timeout=LIMIT).stdout
+    except subprocess.TimeoutExpired as late:
+        return (late.stdout or b"").decode(errors="replace") + "\nnot ok - gdb came to no end\n"
+
+
+def run(test):
+    ready, lines = threading.Event(), []
+
+    def on_line(line):
+        lines.append(line)
+        if READY in line:
+            ready.set()
+
+    with tempfile.TemporaryDirectory(prefix="fermata-stub-") as work:
+        box, target = make_box(test, work)
+        results = []
+        runner = threading.Thread(target=lambda: results.append(box.run(on_line)), daemon=True)
+        runner.start()
+        said = gdb(test, target) if ready.wait(LIMIT) else "not ok - the machine did not come so far\n"
+        runner.join(LIMIT)
+    print(said, end="", flush=True)
+    count = sum(line.startswith(("ok ", "not ok")) for line in said.splitlines())
+    passed = bool(results) and results[0].passed
+    for what, good in (("the guest saw it, and all VMs passed", passed),
+                       ("the console says loudly that it is on", any("FULL CONTROL" in line for line in lines)),
+                       ("and that gdb has left", any("gdb: detached" in line for line in lines))):
+        count += 1
+        print("%sok %d - %s" % ("" if good else "not ", count, what))
+    if not passed:
+        print("".join("# %s\n" % line for line in lines[-25:]), end="")
+    print("1..%d" % count, flush=True)
+    return 0 if passed and "not ok" not in said else 1
