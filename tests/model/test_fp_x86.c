@@ -15,6 +15,7 @@
  * links: tests/model/x86_64/machine.c tests/model/x86_64/support.c
  * links: tests/model/x86_64/world.c tests/model/x86_64/guest.c
  * links: tests/model/x86_64/programs.c
+ * links: tests/host/x86_64/no_gdb.c
  * machine: x86_64
  */
 #include "tests/model/x86_64/world.h"

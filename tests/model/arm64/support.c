@@ -2,6 +2,7 @@
 #include "world.h"
 #include "arch/arch.h"
 #include "exceptions.h"
+#include "gdb_arm64.h"
 #include "gic.h"
 #include "guest.h"
 #include "hv/console.h"
@@ -206,4 +207,16 @@ void stage2_none(void)
 void vcpu_forget_sibling(struct arch_vm *vm, u32 id)
 {
     vm->last_vcpu = id;
+}
+
+/* No debugger here. */
+bool gdb_debug_exit(struct vcpu *v, u64 esr)
+{
+    (void)v, (void)esr;
+    return false;
+}
+
+void gdb_points_install(const struct vcpu *v)
+{
+    (void)v;
 }
