@@ -35,6 +35,20 @@ static s64 import_from(void *at, u64 bytes)
     return transfer(FERMATA_HC_FP_IMPORT, 0, at, bytes).status;
 }
 
+u64 transfer_bytes(u32 vcpu)
+{
+    struct hc_result result = transfer(FERMATA_HC_FP_EXPORT, vcpu, again, ROOM);
+
+    return result.status == FERMATA_OK ? result.value : 0;
+}
+
+s64 transfer_give(u32 vcpu)
+{
+    u32 bytes = export_to(again);
+
+    return transfer(FERMATA_HC_FP_IMPORT, vcpu, again, bytes).status;
+}
+
 /* Offset of the record's header in the good records, or ROOM. */
 static u32 find(u32 type)
 {

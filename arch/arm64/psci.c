@@ -57,6 +57,7 @@ static s64 cpu_on(struct vcpu *v, u64 affinity, u64 entry, u64 context)
         return PSCI_INVALID_ADDRESS;
     if (other->state != VCPU_OFF)
         return PSCI_ALREADY_ON;
+    fp_release(other); /* what was imported while it was off */
     arch_vcpu_init(other);
     other->arch.pc = entry;
     other->arch.x[0] = context;
@@ -64,10 +65,12 @@ static s64 cpu_on(struct vcpu *v, u64 affinity, u64 entry, u64 context)
     return PSCI_SUCCESS;
 }
 
-/* Its FP state dies with it: fp_init() at the next CPU_ON finds nothing to leak. */
+/* Its FP state dies with it, and its control state too: without its area, SVCR.ZA would lie to who
+ * exports it. */
 static enum vcpu_event cpu_off(struct vcpu *v)
 {
     fp_release(v);
+    fp_init_context(&v->fp.arch, &v->vm->arch.fp);
     v->state = VCPU_OFF;
     return VCPU_BLOCKED;
 }

@@ -76,6 +76,62 @@ static const struct transfer_spoil spoils[] = {
     {"FPMR too short", FERMATA_FP_ARM_FPMR, HEADER_BYTES, 4, 4, TRANSFER_REFUSED},
 };
 
+/* Records of a state that nothing was written to: the control record, and FPMR. */
+static u64 reset_bytes(void)
+{
+    return 8 + sizeof(struct fermata_fp_arm_control) + (has_fpmr() ? 16 : 0);
+}
+
+/* Everything live and saved at least once, ZA too where there is one; and off. */
+static void soil_and_go_off(void *unused)
+{
+    (void)unused;
+    fp_open();
+    if (has_sme())
+        sme_open();
+    load(true);
+    for (u32 i = 0; i < 4; i++)
+        yield();
+    psci(PSCI_CPU_OFF, 0, 0, 0);
+    panic("CPU_OFF does not return");
+}
+
+static u64 found_bytes;
+
+static void look(void *vcpu)
+{
+    found_bytes = transfer_bytes((u32)(u64)vcpu);
+}
+
+/* A vCPU that is off has no state: there is none to export, and what it is given is not there when
+ * it comes on. Often enough that an area lost each time would be missed. */
+static void off_and_on(void)
+{
+    u32 last = cpus_online() - 1, off = 0, given = 0, on = 0;
+
+    if (!on_fermata || !last) {
+        skip("one vCPU, or no hypercalls", "transfer: of a vCPU that is off");
+        return;
+    }
+    mode = has_sme() ? SVCR_SM | SVCR_ZA : 0;
+    for (u32 i = 0; i < 6; i++) {
+        cpu_job(last, soil_and_go_off, NULL);
+        while (psci(PSCI_AFFINITY_INFO, machine.mpidr[last], 0, 0) != 1)
+            yield();
+        off += transfer_bytes(last) == reset_bytes();
+        load(true);
+        given += transfer_give(last) == FERMATA_OK && transfer_bytes(last) > reset_bytes();
+        if (!cpu_start(last))
+            break;
+        cpu_job(last, look, (void *)(u64)last);
+        cpu_wait(last);
+        on += found_bytes == reset_bytes();
+    }
+    ok_eq(off, 6, "transfer: a vCPU that went off with everything live exports as reset");
+    ok_eq(given, 6, "transfer: it takes a state all the same");
+    ok_eq(on, 6, "transfer: and is reset when it comes on");
+}
+
 void scenario_transfer(void)
 {
     fp_open();
@@ -85,6 +141,7 @@ void scenario_transfer(void)
         diag("SVCR = %u", mode);
         transfer_test(&(struct transfer_ops){load, holds}, spoils, ARRAY_SIZE(spoils));
     }
+    off_and_on();
     if (has_sme())
         sysreg_write(svcr, 0);
 }

@@ -6,6 +6,7 @@
  * machine: arm64
  */
 #include "fake/support.h"
+#include "fp_arm64.h"
 #include "guest.h"
 #include "arch/arch.h"
 #include "hv/abi.h"
@@ -65,6 +66,12 @@ void fp_release(struct vcpu *v)
 {
     (void)v;
     released++;
+}
+
+void fp_init_context(struct arch_fp *arch, const struct arch_fp_config *config)
+{
+    (void)config;
+    memset(arch, 0, sizeof(*arch));
 }
 
 void vm_end(struct vm *which, u64 status)
@@ -180,10 +187,13 @@ static void cpu_off(void **state)
     assert_int_equal(hvc(0xc4000004, 1, 0, 0), 0);
     assert_int_equal(hvc(0xc4000004, 1, 1, 0), INVALID);
     assert_int_equal(hvc(0xc4000004, 7, 0, 0), INVALID);
+    released = 0;
+    vcpus[0].fp.arch.svcr = 3;
     hvc(0x84000002, 0, 0, 0);
     assert_int_equal(event, VCPU_BLOCKED);
     assert_int_equal(vcpus[0].state, VCPU_OFF);
     assert_int_equal(released, 1); /* its FP state dies with it */
+    assert_int_equal(vcpus[0].fp.arch.svcr, 0);
 }
 
 static void power(void **state)
