@@ -43,6 +43,7 @@ static void replace(struct vcpu *v, const void *records, size_t n, struct fp_are
     fp_area_free(&v->vm->fp_quota, &fp->area);
     arch_fp_import(v, records, n, area);
     fp->area = *area;
+    fp->spare = 0; /* that was said of the old one */
     fp->stats.grows += area->base != NULL;
 }
 

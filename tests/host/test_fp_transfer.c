@@ -262,13 +262,37 @@ static void bad_arguments(void **state)
     world_check();
 }
 
+/* What was to spare of the old area is needed of the new one: the next to want memory must not have
+ * it. */
+static void nothing_to_spare(void **state)
+{
+    u64 value;
+
+    (void)state;
+    people(FP_LAZY);
+    assert_true(world_run(v[0]));
+    assert_int_equal(world_xsetbv(v[0], 7), FAKE_OK);
+    world_write_all(v[0]);
+    u64 bytes = export_all(v[0], 0);
+    struct oracle saved = *world_oracle(v[0]);
+    fp_spare(v[0], 8);
+    assert_int_equal(call(v[0], true, 0, bytes, &value), FERMATA_OK);
+    assert_int_equal(v[0]->fp.spare, 0);
+    fake_pages_limit = fake_pages_held;
+    assert_int_equal(call(v[0], true, 1, bytes, &value), FERMATA_NO_MEMORY); /* it asked for all */
+    fake_pages_limit = ~0ull;
+    *world_oracle(v[0]) = saved;
+    world_read_all(v[0]);
+    world_check();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         WORLD_TEST(round_trip_lazy),         WORLD_TEST(round_trip_eager),
         WORLD_TEST(empty_stays_empty),       WORLD_TEST(bugs14_refused_changes_nothing),
         WORLD_TEST(denied_is_not_malformed), WORLD_TEST(no_memory_changes_nothing),
-        WORLD_TEST(bad_arguments),
+        WORLD_TEST(bad_arguments),           WORLD_TEST(nothing_to_spare),
     };
 
     return cmocka_run_group_tests_name("fp_transfer", tests, NULL, NULL);
