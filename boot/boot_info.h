@@ -121,7 +121,7 @@ struct boot_config {
     u32 log;        /* enum boot_log */
     u64 quantum_us; /* time slice of a vCPU, microseconds */
     u32 trace;      /* events of each CPU's ring to print at the end; 0: none */
-    u32 zero;
+    u32 core;       /* 1: a core file on the console when a VM or the hypervisor dies */
     struct boot_console consoles[2];
     struct boot_gdb gdb;
     struct boot_vm vms[BOOT_MAX_VMS];

@@ -6,7 +6,7 @@
 #include "hv/trace.h"
 
 #define VM_KEYS      "kernel, memory, vcpus, cpus, fp, policy, cmdline, limit, overcommit"
-#define FERMATA_KEYS "quantum, log, trace, console, gdb"
+#define FERMATA_KEYS "quantum, log, trace, console, gdb, core"
 
 enum section { SECTION_NONE, SECTION_FERMATA, SECTION_VM };
 
@@ -128,6 +128,14 @@ static bool key_gdb(struct parser *p, const char *value)
     return true;
 }
 
+static bool key_core(struct parser *p, const char *value)
+{
+    if (strcmp(value, "yes") && strcmp(value, "no"))
+        return fail(p, "core '%.40s' is neither yes nor no; write one of them", value);
+    p->config->core = value[0] == 'y';
+    return true;
+}
+
 static bool key_kernel(struct parser *p, const char *value)
 {
     if (!*value)
@@ -224,6 +232,7 @@ static const struct key {
     {SECTION_FERMATA, "trace", key_trace},
     {SECTION_FERMATA, "console", key_console},
     {SECTION_FERMATA, "gdb", key_gdb},
+    {SECTION_FERMATA, "core", key_core},
     {SECTION_VM, "kernel", key_kernel},
     {SECTION_VM, "memory", key_memory},
     {SECTION_VM, "vcpus", key_vcpus},

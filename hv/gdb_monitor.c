@@ -1,6 +1,7 @@
 /* `monitor` commands of the gdb stub: what gdb has no words for. */
 #include "hv/gdb_session.h"
 #include "hv/console.h"
+#include "hv/core.h"
 #include "hv/report.h"
 #include "arch/arch.h"
 #include "boot/boot_info.h"
@@ -95,6 +96,18 @@ static void pause_vm(const char *name, bool on)
         gdb_say("no running VM is called '%s'\n", name);
 }
 
+static void core(const char *name)
+{
+    for (u32 i = 0; i < nvms; i++) {
+        if (vms[i]->state != VM_RUNNING || strcmp(name, vm_name(vms[i])) != 0)
+            continue;
+        gdb_say("its lines go to the console; tools/core makes a core file of them\n");
+        core_vm(vms[i]);
+        return;
+    }
+    gdb_say("no running VM is called '%s'\n", name);
+}
+
 static void power_off(void)
 {
     gdb_begin(&gdb.out);
@@ -106,7 +119,7 @@ static void power_off(void)
 static void help(void)
 {
     gdb_say("monitor vms | vcpus | fp | counters | registers | memory virtual|physical | "
-            "pause [VM] | resume [VM] | power off\n");
+            "pause [VM] | resume [VM] | core VM | power off\n");
 }
 
 static bool word(const char *command, const char *wanted)
@@ -145,6 +158,8 @@ void gdb_monitor(const char *command)
         pause_vm(name, true);
     else if (argument(command, "resume", &name))
         pause_vm(name, false);
+    else if (argument(command, "core", &name))
+        core(name);
     else if (word(command, "power off"))
         power_off();
     else

@@ -1,6 +1,7 @@
 /* From the firmware to the verdict: the whole life of the hypervisor in order. */
 #include "hv/main.h"
 #include "hv/console.h"
+#include "hv/core.h"
 #include "hv/gdb.h"
 #include "hv/pages.h"
 #include "hv/panic.h"
@@ -48,6 +49,7 @@ void hv_main(const struct boot_info *info)
     screen_init(&info->screen);
     console_init(&info->uart, (enum log_level)info->config.log);
     console_mirror(&info->mirror);
+    core_on = info->config.core;
     panic_image(info->image_base, info->image_bytes);
     say_banner();
     cpu->id = 0;

@@ -4,6 +4,7 @@
  */
 #include "hv/panic.h"
 #include "hv/console.h"
+#include "hv/core.h"
 #include "hv/report.h"
 #include "hv/symbols.h"
 #include "hv/vm.h"
@@ -85,6 +86,8 @@ static NORETURN void panic_v(u64 pc, u64 frame_pointer, const char *registers, c
         console_write(registers, strlen(registers));
     print_backtrace(pc, frame_pointer);
     print_where();
+    if (core_on)
+        core_hypervisor(image_base, image_bytes);
     report_verdict(false, "panic");
 }
 

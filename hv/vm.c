@@ -5,6 +5,7 @@
  */
 #include "hv/vm.h"
 #include "hv/console.h"
+#include "hv/core.h"
 #include "hv/gdb.h"
 #include "hv/pages.h"
 #include "hv/sched.h"
@@ -259,6 +260,8 @@ void vcpu_crash(struct vcpu *v, const char *fmt, ...)
     flush_line(v);
     say_error("vm %s failed: vCPU %u at 0x%lx: %s", vm_name(v->vm), v->id, arch_vcpu_pc(v), text);
     gdb_crash(v);
+    if (core_on)
+        core_vm(v->vm);
     stop_all(v->vm, VM_FAILED);
 }
 

@@ -92,7 +92,43 @@ def gdb(test, target):
         return (late.stdout or b"").decode(errors="replace") + "\nnot ok - gdb came to no end\n"
 
 
+def core_file(test, work, lines):
+    """What gdb says of the core file made of a console's lines."""
+    console = os.path.join(work, "console")
+    with open(console, "w") as out:
+        out.write("\n".join(lines) + "\n")
+    made = subprocess.run([os.path.join(ROOT, "tools/core"), console, "--out", work], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True)
+    print("# " + made.stdout.strip())
+    built = os.path.join(ROOT, "build/%s-debug" % test.arch)
+    base = [] if test.arch == "x86_64" else ["-ex", "symbol-file -o 0x40000000 %s" % os.path.join(built, "guest.elf")]
+    command = ["gdb-multiarch", "-q", "-nx", "-batch", "-ex", "set debuginfod enabled off"] + (
+        [os.path.join(built, "guest.elf")] if not base else []) + ["-c", os.path.join(work, "alpha.core")] + base + [
+        "-x", os.path.join(ROOT, "tests/emu/core_test.py")]
+    return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          env=dict(os.environ, CORE_ARCH=test.arch), timeout=LIMIT).stdout
+
+
+def run_core(test):
+    """A VM dies with known registers; its core file is opened by gdb."""
+    with tempfile.TemporaryDirectory(prefix="fermata-core-") as work:
+        conf = os.path.join(work, "fermata.conf")
+        with open(conf, "w") as out:
+            out.write("[fermata]\ncore = yes\n[vm.alpha]\nkernel = builtin\nmemory = 4M\n"
+                      "cmdline = run=debugged die seed=1\n")
+        box = machine.Machine(test.arch, os.path.join(ROOT, "build/%s-debug" % test.arch, machine.EFI_NAME[test.arch]),
+                              conf=conf, timeout=120, accel="tcg", ignore_plans=True)
+        result = box.run()
+        said = core_file(test, work, result.lines)
+    print(said, end="", flush=True)
+    count = sum(line.startswith(("ok ", "not ok")) for line in said.splitlines())
+    print("1..%d" % count, flush=True)
+    return 0 if count and "not ok" not in said else 1
+
+
 def run(test):
+    if test.name.startswith("core-"):
+        return run_core(test)
     ready, lines = threading.Event(), []
 
     def on_line(line):

@@ -125,13 +125,13 @@ class Debug:
 
 
 class Stub:
-    """A real gdb on Fermata's own stub: tests/stub.py, tests/emu/stub_test.py."""
+    """A real gdb on Fermata's own stub, or on a core file: tests/stub.py, tests/emu/{stub,core}_test.py."""
 
     kind = "stub"
     build, long = "debug", False
 
     def __init__(self, name, arch):
-        self.arch, self.name = arch, "stub-" + name
+        self.arch, self.name = arch, name
 
 
 class Mutant:
@@ -196,7 +196,9 @@ def tests():
             archs = ARCHS if fields.get("arch", "both") == "both" else [fields["arch"]]
             found += [Emu(boot, arch, one) for boot, one in swept(name, fields) for arch in archs]
     found += [Debug(arch) for arch in ARCHS]
-    found += [Stub(*pair) for pair in (("svm", "x86_64"), ("vmx", "x86_64"), ("arm64", "arm64"))]
+    found += [Stub(*pair) for pair in (
+        ("stub-svm", "x86_64"), ("stub-vmx", "x86_64"), ("stub-arm64", "arm64"), ("core-x86_64", "x86_64"),
+        ("core-arm64", "arm64"))]
     found += [Tool(path) for path in sorted(glob.glob(os.path.join(ROOT, "tests/tools/test_*.py")))]
     found += [Mutant(path) for path in sorted(glob.glob(os.path.join(ROOT, "tests/mutants/*.mutant")))]
     names = {}

@@ -21,6 +21,10 @@ void scenario_debugged(void)
     sme_enter(want, SVCR_ZA, SVE_MAX_VL, SVE_MAX_VL, pattern_seed(0, 77));
     memcpy(want->z + 7 * want->vl + 8, &value, 8);
     memcpy(want->za + 2 * want->svl, &value, 8);
+    if (cmdline_has("die")) { /* with all of that in the registers: for tests of core files */
+        sme_load(want);
+        scenario_stage2();
+    }
     do {
         debugged_loop();
         sme_store(got);

@@ -22,6 +22,10 @@ void scenario_debugged(void)
     memcpy(want.ymm[3], &value, 8);
     memcpy(want.zmm[3], &value, features.avx512 ? 8 : 0);
     memcpy(want.fx + FX_XMM + 3 * 16, &value, 8);
+    if (cmdline_has("die")) { /* with all of that in the registers: for tests of core files */
+        fp_load(&want);
+        scenario_stage2();
+    }
     do {
         debugged_loop();
         fp_read(&got, FIRST_MOVUPS);

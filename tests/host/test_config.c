@@ -175,11 +175,12 @@ static const struct {
     {"kernel = builtin\n",
      "1: 'kernel' stands before the first section; put [fermata] or [vm.NAME] above it"},
     {"[fermata]\nspeed = 1\n",
-     "2: unknown key 'speed' in [fermata]; the keys are quantum, log, trace, console, gdb"},
+     "2: unknown key 'speed' in [fermata]; the keys are quantum, log, trace, console, gdb, core"},
     {"[fermata]\ntrace = 4097\n", "2: trace '4097' is no number of events; write 0 to 4096"},
+    {"[fermata]\ncore = on\n", "2: core 'on' is neither yes nor no; write one of them"},
     {"[fermata]\ntrace = on\n", "2: trace 'on' is no number of events; write 0 to 4096"},
     {"[fermata]\nkernel = a\n",
-     "2: unknown key 'kernel' in [fermata]; the keys are quantum, log, trace, console, gdb"},
+     "2: unknown key 'kernel' in [fermata]; the keys are quantum, log, trace, console, gdb, core"},
     {VM "Memory = 16M\n", "3: unknown key 'Memory' in [vm.a]; the keys are kernel, memory, vcpus, "
                           "cpus, fp, policy, cmdline, limit, overcommit"},
     {VM "= 16M\n", "3: unknown key '' in [vm.a]; the keys are kernel, memory, vcpus, cpus, fp, "

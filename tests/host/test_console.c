@@ -2,6 +2,7 @@
  * The hypervisor's own console on every kind of UART, and the panic that comes out of it: said
  * once, with a backtrace, and never for ever.
  *
+ * links: tests/host/fake/no_gdb.c
  * links: hv/console.c hv/uart.c hv/screen.c hv/font.c hv/format.c hv/symbols.c
  * tests/host/fake/support.c
  */

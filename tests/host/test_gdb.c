@@ -11,6 +11,7 @@
 #include "fake/world.h"
 #include "boot/boot_info.h"
 #include "hv/console.h"
+#include "hv/core.h"
 #include "hv/gdb_session.h"
 #include "hv/pages.h"
 #include "hv/report.h"
@@ -41,6 +42,7 @@ static u32 back_n;
 static u32 queued;
 static jmp_buf dry; /* the stub wants more than gdb sends: it would wait for ever */
 static bool powered_off;
+static const struct vm *cored; /* whose core file was asked for */
 
 void *vm_ram(struct vm *vm, u64 gpa, u64 bytes)
 {
@@ -108,6 +110,11 @@ void gdb_port_put(u8 byte)
     assert_true(back_n + 1 < sizeof(back));
     back[back_n++] = (char)byte;
     back[back_n] = 0;
+}
+
+void core_vm(struct vm *vm)
+{
+    cored = vm;
 }
 
 static void send_byte(u8 byte)
@@ -402,6 +409,8 @@ static void monitor(void **state)
     assert_string_equal(ask("qRcmd,766d73"), "OK");
     assert_non_null(strstr(back, "$O616c706861")); /* alpha */
     answers("qRcmd,7661", "OK");                   /* unknown: help */
+    answers("qRcmd,636f726520616c706861", "OK");   /* core alpha */
+    assert_ptr_equal(cored, vms[0]);
     answers("qRcmd,7", "E01");
     answers("qRcmd,zz", "E01");
     answers("qRcmd,7061757365206265746100", "OK");

@@ -2,6 +2,7 @@
  * The end of the hypervisor: what panic() says, in which order, and that a panic inside a panic
  * still ends. Each case is a child process, for a panic is for good.
  *
+ * links: tests/host/fake/no_gdb.c
  * links: hv/panic.c hv/symbols.c hv/console.c hv/uart.c hv/screen.c hv/font.c hv/format.c
  */
 #include "arch/arch.h"

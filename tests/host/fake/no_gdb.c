@@ -1,5 +1,20 @@
-/* A machine without a debugger, for what is linked without hv/gdb*.c. */
+/* A machine without a debugger and core files, for what is linked without hv/gdb*.c and hv/core.c.
+ */
+#include "hv/core.h"
 #include "hv/gdb.h"
+
+bool core_on;
+
+void core_vm(struct vm *vm)
+{
+    (void)vm;
+}
+
+void core_hypervisor(u64 image_base, u64 image_bytes)
+{
+    (void)image_base;
+    (void)image_bytes;
+}
 
 bool gdb_on;
 
