@@ -91,7 +91,7 @@ static void reclaim(void)
     }
 }
 
-static bool take_area(struct vcpu *v, size_t need, struct fp_area *area)
+bool fp_take_area(struct vcpu *v, size_t need, struct fp_area *area)
 {
     if (fp_area_alloc(&v->vm->fp_quota, need, area))
         return true;
@@ -110,7 +110,7 @@ static __attribute__((noinline)) bool replace_area(struct vcpu *v, size_t need)
     struct fp_ctx *fp = &v->fp;
     struct fp_area bigger;
 
-    if (!take_area(v, need, &bigger))
+    if (!fp_take_area(v, need, &bigger))
         return false;
 
     if (fp->area.base)

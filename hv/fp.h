@@ -102,6 +102,10 @@ bool fp_grow(struct vcpu *v);
  */
 void fp_spare(struct vcpu *v, size_t bytes);
 
+/* fp_area_alloc() from the quota of v's VM; where it fails, once more after what contexts do not
+ * need (fp_spare) has gone back. */
+bool fp_take_area(struct vcpu *v, size_t bytes, struct fp_area *area);
+
 /* Makes the area current without giving up the registers (for a debugger, export): ACTIVE becomes
  * CACHED. */
 void fp_sync(struct vcpu *v);

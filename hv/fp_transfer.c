@@ -56,7 +56,7 @@ enum fp_transfer fp_import(struct vcpu *v, const void *records, size_t n, const 
     if (!arch_fp_import_check(v, records, n, &area_bytes, &denied, why))
         return denied ? FP_TRANSFER_DENIED : FP_TRANSFER_INVALID;
     *why = "";
-    if (area_bytes && !fp_area_alloc(&v->vm->fp_quota, area_bytes, &area)) {
+    if (area_bytes && !fp_take_area(v, area_bytes, &area)) {
         *why = "no memory for its FP save area";
         return FP_TRANSFER_NO_MEMORY;
     }

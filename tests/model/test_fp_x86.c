@@ -14,7 +14,8 @@
  * links: tests/model/x86_64/cpu_amx.c tests/model/x86_64/random.c tests/model/x86_64/insn.c
  * links: tests/model/x86_64/machine.c tests/model/x86_64/support.c
  * links: tests/model/x86_64/world.c tests/model/x86_64/guest.c
- * links: tests/model/x86_64/programs.c
+ * links: tests/model/x86_64/programs.c tests/model/x86_64/transfer.c
+ * links: hv/fp_transfer.c arch/x86_64/fp_transfer.c
  * links: tests/host/x86_64/no_gdb.c
  * machine: x86_64
  */
@@ -65,6 +66,12 @@ static void move(void)
             fp_sync(&g->v);
         }
         break;
+    case 5:
+        world_transfer(&world.guests[random_below(WORLD_GUESTS)], g);
+        break;
+    case 6:
+        world_want_memory();
+        break;
     default:
         world_run(g, one_in(4) ? random_below(world.cpus) : g->v.pcpu->id);
         for (u32 n = 1 + random_below(one_in(4) ? 32 : 4); n; n--) {
@@ -77,21 +84,23 @@ static void move(void)
 
 static void run(u64 errata)
 {
-    u64 steps = random_steps(STEPS), seed = random_seed(), done = 0, switches = 0;
+    u64 steps = random_steps(STEPS), seed = random_seed(), done = 0, switches = 0, transfers = 0;
     u32 machines = 0;
 
     for (; done < steps; seed++, machines++) {
-        world.step = world.switches = 0;
+        world.step = world.switches = world.transfers = 0;
         world_start(seed, errata);
         world_check();
         while (world.step < SEQUENCE && done + world.step < steps)
             move();
         done += world.step;
         switches += world.switches;
+        transfers += world.transfers;
         world_end();
     }
-    print_message("%llu instructions, %llu switches, %u machines\n", (unsigned long long)done,
-                  (unsigned long long)switches, machines);
+    print_message("%llu instructions, %llu switches, %llu transfers, %u machines\n",
+                  (unsigned long long)done, (unsigned long long)switches,
+                  (unsigned long long)transfers, machines);
 }
 
 static void random_guests(void **state)

@@ -20,6 +20,7 @@
 
 bool model_crashed;
 u64 model_pages;
+bool model_scarce;
 struct cpu_features cpu_has;
 struct pcpu pcpus[MAX_CPUS];
 volatile u32 nmi_count;
@@ -58,28 +59,61 @@ bool pages_spare(u64 bytes)
     return true;
 }
 
+/* What is given out. The tail of a block may come back alone, and is then full of rubbish. */
+static struct block {
+    struct block *next;
+    u8 *base;
+    size_t left;
+} * blocks;
+
 void *pages_alloc(size_t n, u64 align, enum page_use use)
 {
-    void *pages = aligned_alloc(align, n * PAGE_SIZE);
+    struct block *block;
 
     (void)use;
-    REQUIRE(pages, "out of memory");
-    memset(pages, 0, n * PAGE_SIZE);
+    if (model_scarce) {
+        model_scarce = false;
+        return NULL;
+    }
+    block = malloc(sizeof(*block));
+    REQUIRE(block, "out of memory");
+    *block = (struct block){blocks, aligned_alloc(align, n * PAGE_SIZE), n};
+    REQUIRE(block->base, "out of memory");
+    blocks = block;
+    memset(block->base, 0, n * PAGE_SIZE);
     model_pages += n;
-    return pages;
+    return block->base;
 }
 
 void pages_free(void *pages, size_t n, enum page_use use)
 {
+    struct block **at = &blocks, *block;
+
     (void)use;
+    while (*at && (u8 *)pages + n * PAGE_SIZE != (*at)->base + (*at)->left * PAGE_SIZE)
+        at = &(*at)->next;
+    block = *at;
+    REQUIRE(block && block->left >= n, "pages that nobody has are freed");
     model_pages -= n;
-    free(pages);
+    block->left -= n;
+    memset(pages, 0xdb, n * PAGE_SIZE);
+    if (block->left)
+        return;
+    *at = block->next;
+    free(block->base);
+    free(block);
 }
 
 void vcpu_crash(struct vcpu *v, const char *fmt, ...)
 {
     (void)v, (void)fmt;
     model_crashed = true;
+}
+
+void *vm_ram(struct vm *vm, u64 gpa, u64 bytes)
+{
+    (void)vm, (void)gpa, (void)bytes;
+    return NULL;
 }
 
 const char *vm_name(const struct vm *which)

@@ -173,6 +173,7 @@ void world_create(u32 guest, u32 policy)
                          .id = guest / 3};
     g->v.vm->config = &configs[policy == FP_EAGER];
     arch_vcpu_init(&g->v);
+    model_scarce = false; /* of areas there may be too few, not of VMCBs */
     REQUIRE(virt->vcpu_init(&g->v), "no VMCB");
     virt->vcpu_reset(&g->v, ENTRY_PVH, 0x100000);
     reference(g);

@@ -33,6 +33,7 @@ struct x86_cpu *model_this(void);
 NORETURN void model_fail(const char *file, int line, const char *fmt, ...) PRINTF_LIKE(3, 4);
 extern bool model_crashed; /* vcpu_crash() was called */
 extern u64 model_pages;    /* held */
+extern bool model_scarce;  /* the next pages_alloc() for an area fails */
 
 /* ---- world.c ---- */
 
@@ -50,7 +51,7 @@ struct world {
     u32 cpus;
     struct vm vms[WORLD_VMS];
     struct guest guests[WORLD_GUESTS];
-    u64 seed, step, switches;
+    u64 seed, step, switches, transfers;
 };
 extern struct world world;
 
@@ -68,6 +69,14 @@ void world_execute(struct guest *g, const struct insn *insn);
 
 /* Everything, by looking: I4, and that what a vCPU holds is what its reference holds. */
 void world_check(void);
+
+/* ---- transfer.c ---- */
+
+/* The second gets the FP state of the first, if it may have it; they may be the same. */
+void world_transfer(struct guest *from, struct guest *to);
+
+/* The next area is not to be had before what was given back is taken (fp_spare). */
+void world_want_memory(void);
 
 /* ---- programs.c ---- */
 
