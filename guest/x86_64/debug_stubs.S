@@ -35,6 +35,7 @@ step_\name\()_next:
     STEP wbinvd, wbinvd
     STEP vmmcall, hypercall_insn
     STEP fld1, fld1
+    STEP sti, sti
 
     .globl debug_here
 debug_break:

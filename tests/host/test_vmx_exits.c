@@ -150,6 +150,22 @@ static void interrupted_delivery(void **state)
     }
 }
 
+/* A single step behind STI, or INT1 behind MOV SS: with the blocking left in place and TF set the
+ * entry would be refused (SDM 3, 27.3.1.5), for no step is pending any more. */
+static void debug_behind_sti(void **state)
+{
+    (void)state;
+    *field(0, F_RFLAGS) = 0x302;
+    *field(0, F_INTERRUPTIBILITY) = 1 | 8;
+    next_qualification = 0x4000;
+    assert_int_equal(exception(0x80000301), VCPU_RESUME);
+    assert_int_equal(ENTRY, DB);
+    assert_int_equal(*field(0, F_INTERRUPTIBILITY), 8);
+    *field(0, F_INTERRUPTIBILITY) = 2;
+    assert_int_equal(exception(0x80000501), VCPU_RESUME);
+    assert_int_equal(*field(0, F_INTERRUPTIBILITY), 0);
+}
+
 static void debug_exceptions(void **state)
 {
     (void)state;
@@ -426,6 +442,7 @@ int main(void)
         VMX_TEST(crashes),
         VMX_TEST(interrupted_delivery),
         VMX_TEST(debug_exceptions),
+        VMX_TEST(debug_behind_sti),
         VMX_TEST(bugs12_nmi),
         VMX_TEST(injection),
         VMX_TEST(preemption),
