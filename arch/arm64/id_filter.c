@@ -63,24 +63,26 @@ static u64 at_most(u64 value, u32 shift, u64 limit)
     return (have < limit ? have : limit) << shift;
 }
 
-/* ID_AA64ZFR0_EL1: all of it with SVE. With SME alone not AES, BitPerm, SHA3, SM4, F32MM, F64MM. */
+/* ID_AA64ZFR0_EL1: all of it with SVE. With SME alone not AES, BitPerm, SHA3, SM4, F16MM, F32MM,
+ * F64MM. */
 static u64 sve_features(u64 hardware, u32 units)
 {
     if (units & FP_UNIT_SVE)
         return hardware;
     if (units & FP_UNIT_SME)
-        return hardware & ~(F(4) | F(16) | F(32) | F(40) | F(52) | F(56));
+        return hardware & ~(F(4) | F(16) | F(32) | F(40) | F(48) | F(52) | F(56));
     return 0;
 }
 
-/* ID_AA64SMFR0_EL1: without ZT0 SME is version 1; SF8DP2, SF8DP4, SF8FMA, F8F32, F8F16 need FPMR.
+/* ID_AA64SMFR0_EL1: without ZT0 SME is version 1, and LUTv2 has no table; SF8DP2, SF8DP4, SF8FMA,
+ * F8F32, F8F16 need FPMR.
  */
 static u64 sme_features(u64 hardware, const struct arch_fp_config *fp)
 {
     if (!(fp->units & FP_UNIT_SME))
         return 0;
     if (!fp->zt0)
-        hardware &= ~F(56);
+        hardware &= ~(F(56) | BIT(60));
     if (!fp->fpmr)
         hardware &= ~(BIT(28) | BIT(29) | BIT(30) | BIT(40) | BIT(41));
     return hardware;

@@ -268,7 +268,7 @@ static void id_hides(void **state)
 static void id_units(void **state)
 {
     const u64 every = 0x2222222222222222, ones = ~0ull;
-    const u64 not_streaming = 15ull << 4 | 15ull << 16 | 15ull << 32 | 15ull << 40 | 255ull << 52;
+    const u64 not_streaming = 15ull << 4 | 15ull << 16 | 15ull << 32 | 15ull << 40 | 4095ull << 48;
     const u64 fp8 = 7ull << 28 | 3ull << 40;
 
     (void)state;
@@ -283,7 +283,7 @@ static void id_units(void **state)
                                                         : sme ? ones & ~not_streaming
                                                               : 0);
         assert_int_equal(id_filter(4, 5, ones, &fp, 2),
-                         sme ? ones & ~(zt0 ? 0 : 15ull << 56) & ~(fpmr ? 0 : fp8) : 0);
+                         sme ? ones & ~(zt0 ? 0 : 31ull << 56) & ~(fpmr ? 0 : fp8) : 0);
         assert_int_equal(id_filter(4, 7, ones, &fp, 2), fpmr ? ones : 0);
     }
 }
