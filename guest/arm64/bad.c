@@ -5,11 +5,29 @@
  */
 #include "guest/arm64/scenarios.h"
 #include "guest/arm64/cpu.h"
+#include "guest/arm64/sme.h"
+
+/* What the VM dies with, for the next to find nothing of: streaming mode, ZA, ZT0 or what there is.
+ */
+static void fill_everything(void)
+{
+    static struct fp_image image;
+
+    fp_open();
+    if (has_sme()) {
+        sme_open();
+        sme_enter(sme_want(), SVCR_SM | SVCR_ZA, SVE_MAX_VL, SVE_MAX_VL, 0xbad);
+        return;
+    }
+    fp_image_fill(&image, has_sve() ? sve_set_vl(SVE_MAX_VL) : 0, 0xbad);
+    fp_image_load(&image);
+}
 
 /* The vectors lie outside the VM's memory: the first exception fetches from there, a stage-2 fault.
  */
 void scenario_triple(void)
 {
+    fill_everything();
     sysreg_write(vbar_el1, machine.ram_base + machine.ram_size + MiB(64));
     __asm__ volatile("udf #0");
     ok(false, "triple: an exception without vectors does not return");
@@ -37,6 +55,7 @@ void scenario_stage2(void)
 {
     volatile u64 *nowhere = (volatile u64 *)(machine.ram_base + machine.ram_size + MiB(64));
 
+    fill_everything();
     *nowhere = 1;
     ok(false, "stage2: a write to 0x%lx does not return", (unsigned long)nowhere);
 }
@@ -50,6 +69,7 @@ void scenario_msr(void)
 
 void scenario_spin_cli(void)
 {
+    fill_everything();
     __asm__ volatile("msr daifset, #15");
     for (;;)
         __asm__ volatile("" ::: "memory");
@@ -57,6 +77,7 @@ void scenario_spin_cli(void)
 
 void scenario_halt(void)
 {
+    fill_everything();
     for (;;)
         __asm__ volatile("wfi");
 }
