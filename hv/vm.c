@@ -131,10 +131,10 @@ static bool reserve_areas(struct vm *vm)
     const u64 bytes = arch_fp_quota(vm);
     const u64 in_pages = (ALIGN_UP(bytes, (u64)PAGE_SIZE) + PAGE_SIZE) * vm->nvcpus;
 
-    vm->fp_quota = (struct fp_quota){.limit = bytes * vm->nvcpus,
-                                    .overcommit = vm->config->overcommit != 0};
+    vm->fp_quota =
+        (struct fp_quota){.limit = bytes * vm->nvcpus, .overcommit = vm->config->overcommit != 0};
     if (vm->fp_quota.overcommit)
-        return true;
+        return pages_spare(0); /* what it is made of was promised to no one else */
     if (!pages_reserve(in_pages))
         return false;
     vm->reserved = in_pages;

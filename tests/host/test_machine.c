@@ -181,6 +181,26 @@ static void no_memory_for_areas(void **state)
     said("vm other passed");
 }
 
+/* Memory that just does, or does not: what an overcommitted VM is made of is no one's promise. */
+static void overcommit_takes_no_promise(void **state)
+{
+    (void)state;
+    for (u32 pages = 4; pages < 256; pages += 2) {
+        struct boot_info *info = machine_info(8);
+        u64 ram = ALIGN_UP(info->regions[0].base + MiB(1), MiB(2));
+        info->nregions = 1; /* a little, and both VMs' RAM */
+        info->regions[0].base = ram - pages * PAGE_SIZE;
+        info->regions[0].bytes = MiB(4) + pages * PAGE_SIZE;
+        machine_vm("alpha", "end 0")->vcpus = VM_MAX_VCPUS;
+        struct boot_vm *vm = machine_vm("beta", "end 0");
+        vm->vcpus = VM_MAX_VCPUS;
+        vm->overcommit = 1;
+        machine.hog = true;
+        (void)machine_boot();
+        machine_unhog();
+    }
+}
+
 static void halted_for_ever(void **state)
 {
     (void)state;
@@ -400,6 +420,7 @@ int main(void)
         TEST(halted_for_ever),
         TEST(ends_under_its_vcpus),
         TEST(no_memory_for_areas),
+        TEST(overcommit_takes_no_promise),
         TEST(endless_loop),
         TEST(hypercalls),
         TEST(console_lines),

@@ -191,6 +191,7 @@ static void hog(void)
 
     for (u32 i = 0; i < nvms; i++)
         promised += vms[i]->reserved;
+    assert_true(pages_left() >= promised);
     while (pages_left() > promised) {
         assert_true(machine.hogged < ARRAY_SIZE(machine.hoard));
         machine.hoard[machine.hogged++] = pages_alloc(1, PAGE_SIZE, PAGES_HYPERVISOR);
