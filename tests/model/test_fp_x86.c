@@ -70,6 +70,9 @@ static void move(void)
         world_transfer(&world.guests[random_below(WORLD_GUESTS)], g);
         break;
     case 6:
+        world_hostile(g);
+        break;
+    case 7:
         world_want_memory();
         break;
     default:
@@ -84,11 +87,12 @@ static void move(void)
 
 static void run(u64 errata)
 {
-    u64 steps = random_steps(STEPS), seed = random_seed(), done = 0, switches = 0, transfers = 0;
+    u64 steps = random_steps(STEPS), seed = random_seed(), done = 0, switches = 0, transfers = 0,
+        hostile = 0;
     u32 machines = 0;
 
     for (; done < steps; seed++, machines++) {
-        world.step = world.switches = world.transfers = 0;
+        world.step = world.switches = world.transfers = world.hostile = 0;
         world_start(seed, errata);
         world_check();
         while (world.step < SEQUENCE && done + world.step < steps)
@@ -96,11 +100,13 @@ static void run(u64 errata)
         done += world.step;
         switches += world.switches;
         transfers += world.transfers;
+        hostile += world.hostile;
         world_end();
     }
-    print_message("%llu instructions, %llu switches, %llu transfers, %u machines\n",
+    print_message("%llu instructions, %llu switches, %llu transfers, %llu hostile ones, "
+                  "%u machines\n",
                   (unsigned long long)done, (unsigned long long)switches,
-                  (unsigned long long)transfers, machines);
+                  (unsigned long long)transfers, (unsigned long long)hostile, machines);
 }
 
 static void random_guests(void **state)

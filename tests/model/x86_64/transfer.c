@@ -10,6 +10,7 @@
 #define RECORDS_MAX 16384u
 
 static u8 records[RECORDS_MAX] ALIGNED(8);
+static u8 hostile[RECORDS_MAX] ALIGNED(8);
 
 static void on_its_cpu(const struct guest *g)
 {
@@ -48,6 +49,42 @@ void world_transfer(struct guest *from, struct guest *to)
     REQUIRE(result == FP_TRANSFER_OK, "what came out is refused: %s", why);
     copy_state(to, from);
     world.transfers++;
+}
+
+/* What was accepted can be loaded, run and saved: a fault of the hypervisor's own is the end. */
+static void use(struct guest *g)
+{
+    size_t n;
+
+    if (g->v.pcpu->current == &g->v) {
+        if (!g->v.fp.live)
+            REQUIRE(fp_trap(&g->v, FP_UNIT_BASE) == FP_TRAP_RETRY, "the gate stays closed");
+        fp_enter(&g->v, &g->v.fp);
+        fp_sync(&g->v);
+        fp_enter(&g->v, &g->v.fp);
+    }
+    REQUIRE(fp_export(&g->v, hostile, sizeof(hostile), &n) == FP_TRANSFER_OK, "no export");
+}
+
+void world_hostile(struct guest *g)
+{
+    const char *why = "";
+    size_t n, at, length;
+
+    on_its_cpu(g);
+    REQUIRE(fp_export(&g->v, records, sizeof(records), &n) == FP_TRANSFER_OK, "no export");
+    memcpy(hostile, records, n);
+    for (u32 i = 1 + random_below(4); i; i--) {
+        at = random_below(one_in(2) ? (u32)n : n < 700 ? (u32)n : 700);
+        hostile[at] ^= (u8)(one_in(2) ? random64() : BIT(random_below(8)));
+    }
+    length = one_in(4) ? random_below((u32)n + 64) : n;
+    if (fp_import(&g->v, hostile, length, &why) == FP_TRANSFER_OK) {
+        world.hostile++;
+        use(g);
+    }
+    REQUIRE(fp_import(&g->v, records, n, &why) == FP_TRANSFER_OK, "its own is refused: %s", why);
+    copy_state(g, g);
 }
 
 /* Some allocation fails at first: what was given back is taken, and only that. */

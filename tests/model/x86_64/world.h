@@ -51,7 +51,7 @@ struct world {
     u32 cpus;
     struct vm vms[WORLD_VMS];
     struct guest guests[WORLD_GUESTS];
-    u64 seed, step, switches, transfers;
+    u64 seed, step, switches, transfers, hostile;
 };
 extern struct world world;
 
@@ -74,6 +74,9 @@ void world_check(void);
 
 /* The second gets the FP state of the first, if it may have it; they may be the same. */
 void world_transfer(struct guest *from, struct guest *to);
+
+/* It imports its own state with something changed, and then as it was. */
+void world_hostile(struct guest *g);
 
 /* The next area is not to be had before what was given back is taken (fp_spare). */
 void world_want_memory(void);
