@@ -8,7 +8,8 @@
  * there is never anything of anyone (CVE-2018-3665).
  *
  * Nothing here takes a lock: a context is only ever touched by the CPU it is current on, or when it
- * is on none.
+ * is on none. The list of areas that may be cut (fp_spare) is the exception: guests run on one CPU
+ * in this release, and a second one needs a lock there and in fp_area.c.
  */
 #include "hv/fp.h"
 #include "arch/arch.h"

@@ -1,11 +1,10 @@
 /*
  * Who owns the FP registers: the state machine of Fermata, and its invariants.
  *
- *   EMPTY     never used: no area, registers elsewhere                        area.base == NULL
- *   INACTIVE  the area holds the state                                        cpu == FP_NOWHERE
- *   ACTIVE    the registers of `cpu` hold the state, the area is stale        cpu != FP_NOWHERE,
- * !in_sync CACHED    both hold it                                                    cpu !=
- * FP_NOWHERE, in_sync
+ *   EMPTY     never used: no area, registers elsewhere     area.base == NULL
+ *   INACTIVE  the area holds the state                     cpu == FP_NOWHERE
+ *   ACTIVE    the registers of `cpu` do, the area is stale cpu != FP_NOWHERE and not in_sync
+ *   CACHED    both do                                      cpu != FP_NOWHERE and in_sync
  *
  * A *unit* is what one gate opens: bit 0 is the base unit of the architecture (x86-64: everything
  * behind CR0.TS + CR4.OSXSAVE; arm64: FPSIMD behind CPTR_EL2.TFP), further bits are arm64's SVE

@@ -7,7 +7,7 @@
 
 struct x86_cpu model_cpus[MAX_CPUS];
 u32 model_at;
-u64 model_tile_bytes;
+u64 model_tile_bytes, model_xcr0_writes;
 
 struct x86_cpu *model_this(void)
 {
@@ -75,6 +75,7 @@ u64 xgetbv(u32 index)
 
 void xsetbv(u32 index, u64 value)
 {
+    model_xcr0_writes++;
     REQUIRE(!x86_xsetbv(model_this(), index, value), "the hypervisor's XSETBV of 0x%lx faults",
             value);
 }

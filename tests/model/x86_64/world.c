@@ -1,5 +1,6 @@
 /* See world.h: machines, VMs, switches, and what is compared. */
 #include "tests/model/x86_64/world.h"
+#include "fp_components.h"
 #include "fp_hw.h"
 #include "tests/model/x86_64/random.h"
 #include "virt.h"
@@ -203,12 +204,13 @@ static bool is_init(const struct x86_cpu *cpu)
 void world_leave(u32 cpu)
 {
     struct vcpu *v = pcpus[cpu].current;
-    u64 before = model_tile_bytes;
+    u64 before = model_tile_bytes, writes = model_xcr0_writes;
 
     if (!v)
         return;
     model_at = cpu;
     bool used = ((struct guest *)(void *)v)->ref.s.tiles_used;
+    bool covers = !(v->fp.arch.enabled & XSTATE_GATED & ~v->fp.arch.xcr0);
     fp_switch_out(v);
     arch_vcpu_switch_out(v);
     pcpus[cpu].current = NULL;
@@ -216,6 +218,8 @@ void world_leave(u32 cpu)
     REQUIRE(is_init(&model_cpus[cpu]), "I4: the registers that no one owns are not in INIT");
     REQUIRE(used || fp_hw.tiles_by_hand || model_tile_bytes == before,
             "tile bytes moved though the tiles are in INIT");
+    REQUIRE(!covers || model_xcr0_writes == writes,
+            "XCR0 is written though it covers all that was ever enabled");
     REQUIRE(model_cpus[cpu].xfd == 0, "XFD 0x%lx though no one owns the registers",
             model_cpus[cpu].xfd);
 }

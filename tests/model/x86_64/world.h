@@ -20,6 +20,7 @@
 extern struct x86_cpu model_cpus[MAX_CPUS];
 extern u32 model_at;         /* the CPU that runs */
 extern u64 model_tile_bytes; /* TILEDATA that the hypervisor moved */
+extern u64 model_xcr0_writes;
 struct x86_cpu *model_this(void);
 
 /* ---- support.c ---- */
