@@ -3,22 +3,35 @@
  * change nothing. Rows of BUGS.md: 9, 14, 15, 16.
  */
 #include "guest/x86_64/scenarios.h"
+#include "guest/x86_64/tiles.h"
 #include "guest/transfer.h"
 
 static struct fp_image want;
+static struct tiles tiles;
 
+/* Tiles come and go: the first state has them, the other has given them back. */
 static void load(bool first)
 {
     static struct fp_image other;
     struct fp_image *image = first ? &want : &other;
+    u64 seed = pattern_seed(0, 903);
 
     fp_pattern(image, pattern_seed(0, first ? 901 : 902));
     fp_load(image);
+    if (features.amx && first) {
+        tiles_configure(&tiles, &seed);
+        tiles_fill(&tiles, &seed);
+        tiles_load(&tiles);
+    } else if (features.amx) {
+        tile_release();
+    }
 }
 
 static bool holds(void)
 {
-    return fp_holds(&want, FIRST_FXSAVE, "transfer");
+    bool held = fp_holds(&want, FIRST_FXSAVE, "transfer");
+
+    return (!features.amx || tiles_match(&tiles, "transfer")) && held;
 }
 
 #define CONTROL      FERMATA_FP_X86_CONTROL
@@ -38,6 +51,7 @@ static const struct transfer_spoil spoils[] = {
     {"XCR0 with half of AMX", CONTROL, AT(xcr0), 8, 3 | XCR0_TILECFG, FERMATA_INVALID},
     {"XFD of a component that has none", CONTROL, AT(xfd), 8, XCR0_AVX, FERMATA_INVALID},
     {"XFD_ERR of a component that has none", CONTROL, AT(xfd_err), 8, XCR0_AVX, FERMATA_INVALID},
+    {"XFD of tiles that come along", CONTROL, AT(xfd), 8, XCR0_TILEDATA, TRANSFER_REFUSED},
     {"rubbish behind PKRU", CONTROL, AT(zero), 4, 1, FERMATA_INVALID},
     {"XSTATE record too short", XSTATE, HEADER_BYTES, 4, 512, FERMATA_INVALID},
     {"XSTATE record longer than all there is", XSTATE, HEADER_BYTES, 4, 0x7fffffff,
