@@ -4,8 +4,8 @@
 
 #include "guest/arm64/sme_ops.h"
 
-void sme_steps(u64 preemptions);        /* sme_steps.c */
-void sme_random(u64 rounds); /* sme_random.c */
+void sme_steps(u64 preemptions); /* sme_steps.c */
+void sme_random(u64 rounds);     /* sme_random.c */
 
 /*
  * Compare the registers after a stay at shorter lengths: in Z and P of the picture `low_z` bytes

@@ -15,7 +15,7 @@ struct arch_vcpu {
     u32 gate; /* open units, when the gate is the vCPU's (x86's fashion: in the VMCB) */
     struct oracle *oracle; /* what its guest must see: world.h */
     u64 pc;
-    u64 steps; /* instructions its program has run */
+    u64 steps;     /* instructions its program has run */
     u64 transfers; /* exports and imports it asked for */
     bool interrupts_off;
 };

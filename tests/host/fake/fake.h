@@ -83,8 +83,8 @@ fp_units fake_gate(const struct vcpu *v);
 extern u64 fake_pages_held;
 extern u64 fake_pages_limit;
 extern u64 fake_pages_promised;
-    /* to others: an overcommitted quota must leave them */ /* pages that may be held at once */
-extern bool fake_pages_freed_zero;                          /* what was freed last was all zero */
+/* to others: an overcommitted quota must leave them */ /* pages that may be held at once */
+extern bool fake_pages_freed_zero;                      /* what was freed last was all zero */
 void fake_pages_reset(void);
 
 #endif
