@@ -154,6 +154,7 @@ struct hold {
     volatile bool stop;
     u64 seen, loops, errors;
     u64 progress; /* loops when `seen` last moved */
+    u32 patience; /* turns of a loop that gives the timer a chance */
     struct fp_image want, bad;
     const char *bad_when;
 };
