@@ -322,6 +322,8 @@ static void set(struct vcpu *v, enum guest_reg reg, u64 value)
         vmx_cr_install(v, get(v, GUEST_CR0), value);
     else
         vmwrite(field_of(reg), value);
+    if (reg == GUEST_RFLAGS && (value & RFLAGS_TF)) /* a debugger steps */
+        vmx_unblock();
     if (reg == GUEST_EFER) /* the control has to agree with LMA (SDM 3, 27.3.1.1) */
         vmwrite(ENTRY_CONTROLS, value & EFER_LMA ? vmx_controls.entry | ENTRY_IA32E
                                                  : vmx_controls.entry & ~ENTRY_IA32E);

@@ -268,6 +268,15 @@ u64 vmx_cr0(const struct vcpu *v);
 u64 vmx_cr4(const struct vcpu *v);
 void vmx_cr_install(const struct vcpu *v, u64 cr0, u64 cr4);
 
+/*
+ * What STI or MOV SS blocks in the selected VMCS is over. With it in place and RFLAGS.TF set an
+ * entry wants a single step pending (SDM 3, 27.3.1.5): whoever sets TF, or takes the step, says so.
+ */
+static inline void vmx_unblock(void)
+{
+    vmwrite(GUEST_INTERRUPTIBILITY, vmread(GUEST_INTERRUPTIBILITY) & ~(u64)INTERRUPTIBILITY_INSTR);
+}
+
 /* Past the instruction that exited, with the single-step #DB it would have raised. */
 void vmx_skip(struct vcpu *v);
 

@@ -14,14 +14,10 @@ static COLD enum vcpu_event exit_nmi(void)
     return exit_nmi_said();
 }
 
-/*
- * A trap, a breakpoint, or INT1, which says nothing in DR6 and is gone past (SDM 2, INT n). What
- * STI or MOV SS blocked ends with its delivery; left there, an entry with RFLAGS.TF set would want
- * a single step pending, which this one is no longer (SDM 3, 27.3.1.5).
- */
+/* A trap, a breakpoint, or INT1, which says nothing in DR6 and is gone past (SDM 2, INT n). */
 static COLD enum vcpu_event exit_debug(struct vcpu *v, u32 event)
 {
-    vmwrite(GUEST_INTERRUPTIBILITY, vmread(GUEST_INTERRUPTIBILITY) & ~(u64)INTERRUPTIBILITY_INSTR);
+    vmx_unblock();
     if ((event & VMX_EVENT_TYPE) == VMX_EVENT_INT1) {
         vmwrite(ENTRY_EVENT, event & ~VMX_EVENT_RESERVED);
         vmwrite(ENTRY_INSTRUCTION_LENGTH, vmread(EXIT_INSTRUCTION_LENGTH));

@@ -164,6 +164,11 @@ static void debug_behind_sti(void **state)
     *field(0, F_INTERRUPTIBILITY) = 2;
     assert_int_equal(exception(0x80000501), VCPU_RESUME);
     assert_int_equal(*field(0, F_INTERRUPTIBILITY), 0);
+    *field(0, F_INTERRUPTIBILITY) = 1; /* a debugger begins to step there */
+    virt->set(vm.vcpus[0], GUEST_RFLAGS, 0x202);
+    assert_int_equal(*field(0, F_INTERRUPTIBILITY), 1);
+    virt->set(vm.vcpus[0], GUEST_RFLAGS, 0x302);
+    assert_int_equal(*field(0, F_INTERRUPTIBILITY), 0);
 }
 
 static void debug_exceptions(void **state)
