@@ -35,11 +35,12 @@ static s64 import_from(void *at, u64 bytes)
     return transfer(FERMATA_HC_FP_IMPORT, 0, at, bytes).status;
 }
 
-u64 transfer_bytes(u32 vcpu)
+const u64 *transfer_of(u32 vcpu, u64 *bytes)
 {
     struct hc_result result = transfer(FERMATA_HC_FP_EXPORT, vcpu, again, ROOM);
 
-    return result.status == FERMATA_OK ? result.value : 0;
+    *bytes = result.status == FERMATA_OK ? result.value : 0;
+    return (const u64 *)(const void *)again;
 }
 
 s64 transfer_give(u32 vcpu)

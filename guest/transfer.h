@@ -28,8 +28,8 @@ struct transfer_spoil {
 
 void transfer_test(const struct transfer_ops *ops, const struct transfer_spoil *spoils, u32 n);
 
-/* Bytes that the records of this vCPU's state take; 0: it was refused. */
-u64 transfer_bytes(u32 vcpu);
+/* This vCPU's state, out: *bytes of records; 0: it was refused. */
+const u64 *transfer_of(u32 vcpu, u64 *bytes);
 
 /* The calling vCPU's state, out and into another's: the status of the import. */
 s64 transfer_give(u32 vcpu);

@@ -52,7 +52,8 @@
  * fermata_fp_transfer, 8-byte aligned. EXPORT writes at most `bytes` bytes of records to `records`;
  * value = the bytes there are (`bytes` of 0 asks for them; fewer than there are is INVALID). IMPORT
  * reads exactly `bytes` bytes and replaces the whole FP state of that vCPU, or refuses with
- * INVALID, DENIED or NO_MEMORY and changes nothing.
+ * INVALID, DENIED or NO_MEMORY and changes nothing. On arm64 a vCPU that went off is in reset
+ * state, and coming on resets it again.
  */
 #define FERMATA_HC_FP_EXPORT (FERMATA_HC_BASE + 4)
 #define FERMATA_HC_FP_IMPORT (FERMATA_HC_BASE + 5)

@@ -71,6 +71,7 @@ static enum vcpu_event cpu_off(struct vcpu *v)
 {
     fp_release(v);
     fp_init_context(&v->fp.arch, &v->vm->arch.fp);
+    arch_fp_controls(v); /* what is eager is read back when it leaves */
     v->state = VCPU_OFF;
     return VCPU_BLOCKED;
 }

@@ -76,10 +76,19 @@ static const struct transfer_spoil spoils[] = {
     {"FPMR too short", FERMATA_FP_ARM_FPMR, HEADER_BYTES, 4, 4, TRANSFER_REFUSED},
 };
 
-/* Records of a state that nothing was written to: the control record, and FPMR. */
-static u64 reset_bytes(void)
+#define CONTROL_WORDS (1 + sizeof(struct fermata_fp_arm_control) / 8)
+
+/* Is it a state that nothing was written to? The control record, and FPMR, all zero. */
+static bool is_reset(u32 vcpu)
 {
-    return 8 + sizeof(struct fermata_fp_arm_control) + (has_fpmr() ? 16 : 0);
+    u64 bytes, bits = 0;
+    const u64 *at = transfer_of(vcpu, &bytes);
+
+    if (bytes != 8 * (CONTROL_WORDS + (has_fpmr() ? 2 : 0)))
+        return false;
+    for (u32 i = 1; i < bytes / 8; i++)
+        bits |= i == CONTROL_WORDS ? 0 : at[i];
+    return bits == 0;
 }
 
 /* Everything live and saved at least once, ZA too where there is one; and off. */
@@ -96,11 +105,12 @@ static void soil_and_go_off(void *unused)
     panic("CPU_OFF does not return");
 }
 
-static u64 found_bytes;
+static bool fresh;
 
-static void look(void *vcpu)
+static void look(void *unused)
 {
-    found_bytes = transfer_bytes((u32)(u64)vcpu);
+    (void)unused;
+    fresh = is_reset((u32)this_cpu()->index);
 }
 
 /* A vCPU that is off has no state: there is none to export, and what it is given is not there when
@@ -118,14 +128,14 @@ static void off_and_on(void)
         cpu_job(last, soil_and_go_off, NULL);
         while (psci(PSCI_AFFINITY_INFO, machine.mpidr[last], 0, 0) != 1)
             yield();
-        off += transfer_bytes(last) == reset_bytes();
+        off += is_reset(last);
         load(true);
-        given += transfer_give(last) == FERMATA_OK && transfer_bytes(last) > reset_bytes();
+        given += transfer_give(last) == FERMATA_OK && !is_reset(last);
         if (!cpu_start(last))
             break;
-        cpu_job(last, look, (void *)(u64)last);
+        cpu_job(last, look, NULL);
         cpu_wait(last);
-        on += found_bytes == reset_bytes();
+        on += fresh;
     }
     ok_eq(off, 6, "transfer: a vCPU that went off with everything live exports as reset");
     ok_eq(given, 6, "transfer: it takes a state all the same");

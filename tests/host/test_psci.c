@@ -40,7 +40,7 @@ s64 fp_transfer_call(struct vcpu *caller, bool import, u64 gpa, u64 *value)
 
 static struct vm vm;
 static struct vcpu vcpus[VCPUS];
-static u32 started, inited, released, crashed, ended, said;
+static u32 started, inited, released, stored, crashed, ended, said;
 static u64 end_status;
 
 const char *vm_name(const struct vm *which)
@@ -68,10 +68,23 @@ void fp_release(struct vcpu *v)
     released++;
 }
 
+/* What a fresh context's controls are written with. */
+void fp_storage_in(const struct vcpu *v)
+{
+    assert_int_equal(v->fp.arch.tpidr2_el0, 0);
+    stored++;
+}
+
+void fp_controls_change(struct vcpu *v)
+{
+    v->pcpu->arch.controls = v->fp.arch.controls;
+}
+
 void fp_init_context(struct arch_fp *arch, const struct arch_fp_config *config)
 {
     (void)config;
     memset(arch, 0, sizeof(*arch));
+    arch->storage = true;
 }
 
 void vm_end(struct vm *which, u64 status)
@@ -114,7 +127,7 @@ static int setup(void **state)
         vcpus[i].state = i ? VCPU_OFF : VCPU_RUNNABLE;
         vm.vcpus[i] = &vcpus[i];
     }
-    started = inited = released = crashed = ended = said = 0;
+    started = inited = released = stored = crashed = ended = said = 0;
     return 0;
 }
 
@@ -189,11 +202,15 @@ static void cpu_off(void **state)
     assert_int_equal(hvc(0xc4000004, 7, 0, 0), INVALID);
     released = 0;
     vcpus[0].fp.arch.svcr = 3;
+    vcpus[0].fp.arch.tpidr2_el0 = 7;
+    pcpus[0].arch.controls = CONTROL_SM;
     hvc(0x84000002, 0, 0, 0);
     assert_int_equal(event, VCPU_BLOCKED);
     assert_int_equal(vcpus[0].state, VCPU_OFF);
     assert_int_equal(released, 1); /* its FP state dies with it */
     assert_int_equal(vcpus[0].fp.arch.svcr, 0);
+    assert_int_equal(stored, 1);
+    assert_int_equal(pcpus[0].arch.controls, 0);
 }
 
 static void power(void **state)
