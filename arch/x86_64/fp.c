@@ -195,8 +195,28 @@ static size_t moved(const struct fp_ctx *fp)
 {
     const struct xsave_image *image = fp->area.base;
 
-    return cpu_has.xsave ? xstate_moved_all(&xstate_layout, image->header.xstate_bv)
-                         : fp->arch.bytes;
+    if (unlikely(!cpu_has.xsave))
+        return fp->arch.bytes;
+    u64 bv = image->header.xstate_bv;
+    return likely(bv < ARRAY_SIZE(xstate_moved_bytes)) ? xstate_moved_bytes[bv]
+                                                       : xstate_moved_all(&xstate_layout, bv);
+}
+
+/* The common one of the uncommon cases, measured: a CPU with everything, and 64-bit code. */
+static inline bool xsaves_does_it(const struct fp_ctx *fp)
+{
+    return fp_hw.form == FP_XSAVES && !fp->arch.code32 && !fp_hw.tiles_by_hand;
+}
+
+static __attribute__((noinline)) size_t load_uncommon(const struct fp_ctx *fp, struct pcpu *cpu)
+{
+    u64 was = xcr0_raise(fp);
+
+    DEBUG_CHECK(cpu->arch.xfd == 0);
+    fp_hw_load(fp->area.base, fp->arch.allocated, fp->arch.code32);
+    fp_xcr0_install(cpu, was);
+    fp_xfd_install(cpu, fp_xfd_real(&fp->arch));
+    return moved(fp);
 }
 
 /*
@@ -205,14 +225,17 @@ static size_t moved(const struct fp_ctx *fp)
  */
 size_t fp_load_slow(const struct fp_ctx *fp)
 {
-    struct pcpu *cpu = arch_this_cpu();
-    u64 was = xcr0_raise(fp);
+    struct pcpu *cpu = fp_vcpu(fp)->pcpu;
 
-    DEBUG_CHECK(cpu->arch.xfd == 0);
-    fp_hw_load(fp->area.base, fp->arch.allocated, fp->arch.code32);
-    fp_xcr0_install(cpu, was);
-    fp_xfd_install(cpu, fp_xfd_real(&fp->arch));
-    return moved(fp);
+    if (likely(xsaves_does_it(fp) && !(fp->arch.enabled & XSTATE_GATED & ~cpu->arch.xcr0))) {
+        u64 xfd = fp_xfd_real(&fp->arch);
+        DEBUG_CHECK(cpu->arch.xfd == 0);
+        fp_move_xrstors64(fp->area.base, fp->arch.allocated);
+        if (xfd)
+            wrmsr(MSR_XFD, cpu->arch.xfd = xfd);
+        return moved(fp);
+    }
+    return load_uncommon(fp, cpu);
 }
 
 size_t fp_save_slow(struct fp_ctx *fp)
@@ -227,7 +250,10 @@ size_t fp_save_slow(struct fp_ctx *fp)
     u64 was = xcr0_raise(fp);
     if (cpu->arch.xfd & fp->arch.allocated)
         fp_xfd_install(cpu, 0);
-    fp_hw_save(fp->area.base, fp->arch.allocated, fp->arch.code32);
+    if (likely(xsaves_does_it(fp)))
+        fp_move_xsaves64(fp->area.base, fp->arch.allocated);
+    else
+        fp_hw_save(fp->area.base, fp->arch.allocated, fp->arch.code32);
     fp_xcr0_install(cpu, was);
     size_t bytes = moved(fp);
     if (fp->arch.allocated & XCR0_TILEDATA)

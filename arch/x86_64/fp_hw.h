@@ -77,7 +77,10 @@ bool fp_xfd_offered(const struct vcpu *v);
 bool fp_xfd_write(struct vcpu *v, u32 msr, u64 value);
 
 /* What the register must hold while the vCPU's gate is open. */
-u64 fp_xfd_real(const struct arch_fp *fp);
+static inline u64 fp_xfd_real(const struct arch_fp *fp)
+{
+    return (fp->xfd | (fp->armed ? XCR0_TILEDATA : 0)) & fp->enabled;
+}
 
 /* The register with its cache: written only when it changes. */
 void fp_xfd_install(struct pcpu *cpu, u64 value);

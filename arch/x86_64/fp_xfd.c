@@ -28,11 +28,6 @@ bool fp_xsaves_offered(void)
     return cpu_has.xsaves && !fp_hw.xsaves_hidden;
 }
 
-u64 fp_xfd_real(const struct arch_fp *fp)
-{
-    return (fp->xfd | (fp->armed ? XCR0_TILEDATA : 0)) & fp->enabled;
-}
-
 void fp_xfd_install(struct pcpu *cpu, u64 value)
 {
     if (cpu->arch.xfd == value)
