@@ -208,31 +208,24 @@ static u32 probe(struct pcpu *cpu, const struct gate_class *class)
 /* Behind the closed gate the guest reads its own CR0 and CR4, without an exit. */
 static bool check_shadows(struct pcpu *cpu, char *why, size_t n)
 {
-    const struct {
-        struct gate_class class;
-        u64 mask, want;
-    } reads[] = {
-        {{"read-cr0", selftest_read_cr0, DONE, 0, DONE, 0, NEED_NOTHING, ESCAPE_STOP},
-         ~0ull,
-         own_cr0(&reads[0].class)},
-        {{"smsw", selftest_smsw, DONE, 0, DONE, 0, NEED_NOTHING, ESCAPE_STOP},
-         0xffff,
-         own_cr0(&reads[1].class) & 0xffff},
-        {{"read-cr4", selftest_read_cr4, DONE, 0, DONE, 0, NEED_NOTHING, ESCAPE_STOP},
-         ~0ull,
-         own_cr4()},
+    static const struct gate_class reads[] = {
+        {"read-cr0", selftest_read_cr0, DONE, 0, DONE, 0, NEED_NOTHING, ESCAPE_STOP},
+        {"smsw", selftest_smsw, DONE, 0, DONE, 0, NEED_NOTHING, ESCAPE_STOP},
+        {"read-cr4", selftest_read_cr4, DONE, 0, DONE, 0, NEED_NOTHING, ESCAPE_STOP},
     };
+    const u64 masks[] = {~0ull, 0xffff, ~0ull};
+    const u64 values[] = {own_cr0(&reads[0]), own_cr0(&reads[1]), own_cr4()};
     bool at_itself;
 
     for (size_t i = 0; i < ARRAY_SIZE(reads); i++) {
-        u32 got = vmx_probe(cpu, &reads[i].class, GATE_CLOSED, &at_itself);
-        u64 value = guest.arch.regs[RAX] & reads[i].mask;
-        if (got == DONE && value == reads[i].want)
+        u32 got = vmx_probe(cpu, &reads[i], GATE_CLOSED, &at_itself);
+        u64 value = guest.arch.regs[RAX] & masks[i], want = values[i] & masks[i];
+        if (got == DONE && value == want)
             continue;
         format_text(why, n,
                     "%s shows a guest what the gate put there (expected 0x%lx, got 0x%lx); it "
                     "cannot be hidden on this CPU",
-                    reads[i].class.name, reads[i].want, value);
+                    reads[i].name, want, value);
         return false;
     }
     return true;
