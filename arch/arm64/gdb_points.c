@@ -15,15 +15,16 @@
 
 const u8 arch_gdb_break[] = {0x00, 0x00, 0x20, 0xd4}; /* BRK #0 */
 
-#define MDCR_TDE    BIT(8)
-#define MDSCR_SS    BIT(0)
-#define MDSCR_KDE   BIT(13)
-#define MDSCR_MDE   BIT(15)
-#define PSTATE_SS   BIT(21)
-#define PSTATE_D    BIT(9)
-#define BCR_EXECUTE 0x1e5u /* all of EL1 and EL0 (PMC 0b11, BAS 0b1111, E) of any security state   \
-                            */
-#define WCR_BASE  0x7u     /* PAC 0b11, E */
+#define MDCR_TDE  BIT(8)
+#define MDSCR_SS  BIT(0)
+#define MDSCR_KDE BIT(13)
+#define MDSCR_MDE BIT(15)
+#define PSTATE_SS BIT(21)
+#define PSTATE_D  BIT(9)
+#define BCR_EXECUTE                                                                                \
+    0x1e5u             /* all of EL1 and EL0 (PMC 0b11, BAS 0b1111, E) of any security state       \
+                        */
+#define WCR_BASE  0x7u /* PAC 0b11, E */
 #define WCR_LOAD  BIT(3)
 #define WCR_STORE BIT(4)
 
@@ -158,7 +159,10 @@ void gdb_points_install(const struct vcpu *v)
         write_break(i, p->execute[i].address, p->execute[i].control);
     for (u32 i = 0; i < available(true); i++)
         write_watch(i, p->data[i].address, p->data[i].control);
-    sysreg_write(mdscr_el1, on ? MDSCR_MDE | MDSCR_KDE | (v->arch.stepped ? MDSCR_SS : 0) : 0);
+    u64 mdscr = on ? MDSCR_MDE | MDSCR_KDE : 0;
+    if (v && v->arch.stepped)
+        mdscr |= MDSCR_SS;
+    sysreg_write(mdscr_el1, mdscr);
     u64 mdcr = sysreg_read(mdcr_el2);
     sysreg_write(mdcr_el2, on ? mdcr | MDCR_TDE : mdcr & ~MDCR_TDE);
     isb();

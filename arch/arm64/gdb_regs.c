@@ -237,6 +237,12 @@ static void find_vectors(struct records *r)
                     : at + ALIGN_UP(VECTOR_HEADER + 32 * (size_t)r->vl + 17 * (r->vl / 8), 16);
 }
 
+/* A payload's place in the sequence. */
+static size_t padded(u32 bytes)
+{
+    return ((size_t)bytes + 7) & ~(size_t)7;
+}
+
 static void scan(struct records *r)
 {
     u8 *at = gdb.records, *end = at + r->bytes;
@@ -244,7 +250,7 @@ static void scan(struct records *r)
 
     r->control = NULL;
     r->vectors = r->za = r->zt = (struct record){NULL, NULL, 0};
-    for (; at + 8 <= end; at += 8 + ALIGN_UP(header[1], 8)) {
+    for (; at + 8 <= end; at += 8 + padded(header[1])) {
         memcpy(header, at, sizeof(header));
         struct record record = {at, at + 8, header[1]};
         if (header[0] == FERMATA_FP_ARM_CONTROL)
@@ -281,7 +287,7 @@ static void widen(struct vcpu *v, struct records *r)
     if (r->v)
         memcpy(kept, r->v, sizeof(kept));
     size = vl ? (u32)ALIGN_UP(VECTOR_HEADER + 32 * vl + 17 * (vl / 8), 16) + 16 : FPSIMD_BYTES;
-    u8 *behind = old ? r->vectors.at + ALIGN_UP(r->vectors.bytes, 8) : control_end;
+    u8 *behind = old ? r->vectors.at + padded(r->vectors.bytes) : control_end;
     size_t left = (size_t)((u8 *)gdb.records + r->bytes - behind);
     memmove(control_end + 8 + size, behind, left);
     memset(control_end, 0, 8 + size);
@@ -292,6 +298,7 @@ static void widen(struct vcpu *v, struct records *r)
     }
     r->bytes = (size_t)(control_end + 8 + size - (u8 *)gdb.records) + left;
     scan(r);
+    CHECK(r->v && r->status); /* the record that has just been written */
     for (u32 i = 0; i < 32; i++)
         memcpy(r->v + (size_t)i * r->vl, kept + 16 * i, 16);
     memcpy(r->status, kept + V_BYTES, 8);

@@ -165,6 +165,12 @@ struct records {
     size_t bytes, image_bytes;
 };
 
+/* A payload's place in the sequence. */
+static size_t padded(u32 bytes)
+{
+    return ((size_t)bytes + 7) & ~(size_t)7;
+}
+
 static bool take_records(struct vcpu *v, struct records *r)
 {
     u8 *at = gdb.records, *end;
@@ -175,7 +181,7 @@ static bool take_records(struct vcpu *v, struct records *r)
         return false;
     r->control = NULL;
     r->image = NULL;
-    for (end = at + r->bytes; at + 8 <= end; at += 8 + ALIGN_UP(header[1], 8)) {
+    for (end = at + r->bytes; at + 8 <= end; at += 8 + padded(header[1])) {
         memcpy(header, at, sizeof(header));
         if (header[0] == FERMATA_FP_X86_CONTROL)
             r->control = (void *)(at + 8);
@@ -199,7 +205,7 @@ static void make_image(struct records *r)
     r->image = (void *)(at + 8);
     r->image_bytes = header[1];
     xstate_reset(r->image, 0);
-    r->bytes += 8 + ALIGN_UP(header[1], 8);
+    r->bytes += 8 + padded(header[1]);
 }
 
 /* Where register `index` of the row lies in the image; NULL: not in it. */

@@ -44,78 +44,7 @@ static jmp_buf dry; /* the stub wants more than gdb sends: it would wait for eve
 static bool powered_off;
 static const struct vm *cored; /* whose core file was asked for */
 
-void *vm_ram(struct vm *vm, u64 gpa, u64 bytes)
-{
-    u64 offset = gpa - vm->ram_gpa;
-
-    if (gpa < vm->ram_gpa || offset > vm->ram_bytes || bytes > vm->ram_bytes - offset)
-        return NULL;
-    return vm->ram + offset;
-}
-
-const char *vm_name(const struct vm *vm)
-{
-    return vm->config->name;
-}
-
-void say(enum log_level level, const char *fmt, ...)
-{
-    (void)level;
-    (void)fmt;
-}
-
-void report_verdict(bool pass, const char *fmt, ...)
-{
-    (void)fmt;
-    assert_false(pass);
-    powered_off = true;
-    longjmp(dry, 1);
-}
-
-void sched_add(struct vcpu *vcpu)
-{
-    (void)vcpu;
-    queued++;
-}
-
-u64 arch_vcpu_pc(const struct vcpu *vcpu)
-{
-    return vcpu->arch.pc;
-}
-
-bool arch_vcpu_interrupts_off(const struct vcpu *vcpu)
-{
-    return vcpu->arch.interrupts_off;
-}
-
-void gdb_port_init(const struct boot_uart *uart)
-{
-    (void)uart;
-}
-
-bool gdb_port_ready(void)
-{
-    return line_at < line_n;
-}
-
-u8 gdb_port_get(void)
-{
-    if (line_at == line_n)
-        longjmp(dry, 1);
-    return line[line_at++];
-}
-
-void gdb_port_put(u8 byte)
-{
-    assert_true(back_n + 1 < sizeof(back));
-    back[back_n++] = (char)byte;
-    back[back_n] = 0;
-}
-
-void core_vm(struct vm *vm)
-{
-    cored = vm;
-}
+#include "fake/gdb_world.h"
 
 static void send_byte(u8 byte)
 {
@@ -462,51 +391,53 @@ static void broken_line(void **state)
     assert_string_equal(back, "-+$T02thread:1;#d4");
 }
 
+/* What packets are made of. */
+static const char *const words[] = {"m",
+                                    "M",
+                                    "X",
+                                    "g",
+                                    "G",
+                                    "p",
+                                    "P",
+                                    "Z0,",
+                                    "z0,",
+                                    "Z1,",
+                                    "Z2,",
+                                    "z2,",
+                                    "Hg",
+                                    "Hc",
+                                    "T",
+                                    "q",
+                                    "?",
+                                    "vCont;c",
+                                    "vCont;s:",
+                                    "c",
+                                    "s",
+                                    "qXfer:features:read:target.xml:",
+                                    "qRcmd,",
+                                    "D",
+                                    "k",
+                                    "8000000000010100",
+                                    "10000",
+                                    "ffffffffffffffff",
+                                    ",",
+                                    ":",
+                                    ";",
+                                    "=",
+                                    "1",
+                                    "-1",
+                                    "0",
+                                    "7f",
+                                    "zz",
+                                    "qThreadExtraInfo,",
+                                    "qfThreadInfo",
+                                    "QStartNoAckMode",
+                                    "\x03",
+                                    "}"};
+
 /* Nothing a line can carry does harm. What resumes is stopped again. */
 static void fuzz(void **state)
 {
-    static const char *const words[] = {"m",
-                                        "M",
-                                        "X",
-                                        "g",
-                                        "G",
-                                        "p",
-                                        "P",
-                                        "Z0,",
-                                        "z0,",
-                                        "Z1,",
-                                        "Z2,",
-                                        "z2,",
-                                        "Hg",
-                                        "Hc",
-                                        "T",
-                                        "q",
-                                        "?",
-                                        "vCont;c",
-                                        "vCont;s:",
-                                        "c",
-                                        "s",
-                                        "qXfer:features:read:target.xml:",
-                                        "qRcmd,",
-                                        "D",
-                                        "k",
-                                        "8000000000010100",
-                                        "10000",
-                                        "ffffffffffffffff",
-                                        ",",
-                                        ":",
-                                        ";",
-                                        "=",
-                                        "1",
-                                        "-1",
-                                        "0",
-                                        "7f",
-                                        "zz",
-                                        "qThreadExtraInfo,",
-                                        "qfThreadInfo",
-                                        "QStartNoAckMode",
-                                        "\x03",
-                                        "}"};
     char packet[256];
 
     (void)state;
