@@ -27,6 +27,26 @@ BUILDS = {
     "xfd": "with XFD, its errata of AMX state as they are",
     "packaged": "as Debian packages it: no XFD",
 }
+# The VMs of the built-in configuration (boot/builtin_conf.c), for a machine that interprets: a quantum of about 100,000
+# instructions, by what rate each CPU says its TSC has, and fewer preemptions to wait for.
+QUANTUM = {"sapphire_rapids": "40us", "sapphire_rapids-nopku": "40us", "ryzen": "2ms"}
+CONF = """[fermata]
+quantum = %s
+[vm.alpha]
+kernel = builtin
+vcpus = 2
+cmdline = run=all seed=1 hold=200
+[vm.beta]
+kernel = builtin
+cmdline = run=reset,hold,control seed=2 hold=200
+[vm.gamma]
+kernel = builtin
+cmdline = run=nofp hold=200
+[vm.delta]
+kernel = builtin
+policy = eager
+cmdline = run=reset,hold,control seed=3 hold=200
+"""
 SECTOR = 512
 TRACK = 16 * 63 * SECTOR  # the disk's size is a whole number of these, or Bochs guesses its geometry wrong
 
@@ -105,6 +125,10 @@ class Bochs(machine.Machine):
 
     def command(self, work, console="/dev/stdout"):
         if not self.rom:
+            if not self.conf and not self.disk:
+                self.conf = os.path.join(work, "fermata.conf")
+                with open(self.conf, "w", encoding="ascii") as out:
+                    out.write(CONF % QUANTUM[self.cpu])
             self.make_disk(work)
         with open(os.path.join(work, "bochsrc"), "w", encoding="ascii") as out:
             out.write(self.configuration(work, console))
