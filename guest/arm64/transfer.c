@@ -78,17 +78,24 @@ static const struct transfer_spoil spoils[] = {
 
 #define CONTROL_WORDS (1 + sizeof(struct fermata_fp_arm_control) / 8)
 
-/* Is it a state that nothing was written to? The control record, and FPMR, all zero. */
-static bool is_reset(u32 vcpu)
+/*
+ * Is it a state that nothing was written to? The control record, FPMR, and the vectors of an eager
+ * vCPU, which has them in memory from the start: all zero, but for the records' headers.
+ */
+static bool is_reset(u32 vcpu, bool eager)
 {
     u64 bytes, bits = 0;
-    const u64 *at = transfer_of(vcpu, &bytes);
+    const u64 *at = transfer_of(vcpu, &bytes), *end = at + bytes / 8;
 
-    if (bytes != 8 * (CONTROL_WORDS + (has_fpmr() ? 2 : 0)))
+    if (!eager && bytes != 8 * (CONTROL_WORDS + (has_fpmr() ? 2 : 0)))
         return false;
-    for (u32 i = 1; i < bytes / 8; i++)
-        bits |= i == CONTROL_WORDS ? 0 : at[i];
-    return bits == 0;
+    while (at < end) {
+        u32 type = (u32)*at, words = ((u32)(*at >> 32) + 7) / 8;
+        for (u32 i = type == FERMATA_FP_ARM_SVE ? 2 : 0; i < words; i++)
+            bits |= at[1 + i];
+        at += 1 + words;
+    }
+    return bits == 0 && at == end;
 }
 
 /* Everything live and saved at least once, ZA too where there is one; and off. */
@@ -110,7 +117,7 @@ static bool fresh;
 static void look(void *unused)
 {
     (void)unused;
-    fresh = is_reset((u32)this_cpu()->index);
+    fresh = is_reset((u32)this_cpu()->index, cmdline_has("eager"));
 }
 
 /* A vCPU that is off has no state: there is none to export, and what it is given is not there when
@@ -128,9 +135,9 @@ static void off_and_on(void)
         cpu_job(last, soil_and_go_off, NULL);
         while (psci(PSCI_AFFINITY_INFO, machine.mpidr[last], 0, 0) != 1)
             yield();
-        off += is_reset(last);
+        off += is_reset(last, false);
         load(true);
-        given += transfer_give(last) == FERMATA_OK && !is_reset(last);
+        given += transfer_give(last) == FERMATA_OK && !is_reset(last, true);
         if (!cpu_start(last))
             break;
         cpu_job(last, look, NULL);
