@@ -8,7 +8,6 @@
 
 #include "fp_arm64.h"
 #include "fp_moves.h"
-#include "gdb_arm64.h"
 #include "guest.h"
 #include "sysreg.h"
 #include "vec_layout.h"
@@ -40,8 +39,6 @@ ARCH_INLINE void arch_vcpu_switch_out(struct vcpu *v)
 {
     if (features.ras)
         v->arch.vdisr = sysreg_read(VDISR_EL2);
-    if (unlikely(v->arch.debugged))
-        gdb_points_install(NULL);
     if (features.e2h)
         el1_save_vhe(v);
     else
@@ -56,11 +53,9 @@ ARCH_INLINE void arch_vcpu_switch_in(struct vcpu *v)
     sysreg_write(vttbr_el2, vm->vttbr);
     sysreg_write(vmpidr_el2, v->arch.vmpidr);
     if (vm->last_vcpu != v->id)
-        vcpu_forget_sibling(vm, v->id);
+        vcpu_forget_sibling(v);
     if (features.ras)
         sysreg_write(VDISR_EL2, v->arch.vdisr);
-    if (unlikely(v->arch.debugged))
-        gdb_points_install(v);
     if (features.e2h)
         el1_load_vhe(v);
     else

@@ -22,8 +22,9 @@ u64 guest_fp_failed(struct vcpu *v, enum fp_trap_result result);
 u64 guest_irq_exit(struct vcpu *v);
 u64 guest_serror_exit(struct vcpu *v);
 
-/* Another vCPU of a VM arrives on this CPU: drops what the TLB holds of the last one (vcpu.c). */
-void vcpu_forget_sibling(struct arch_vm *vm, u32 id);
+/* Another vCPU of a VM arrives on this CPU: drops what the TLB holds of the last one, and brings
+ * the debug registers if there is a debugger (vcpu.c). */
+void vcpu_forget_sibling(struct vcpu *v);
 
 /* HCR_EL2 while guests run, on this machine. */
 u64 guest_hcr(void);

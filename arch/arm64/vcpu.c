@@ -2,6 +2,7 @@
 #include "arch/arch.h"
 #include "boot/boot_info.h"
 #include "fp_arm64.h"
+#include "gdb_arm64.h"
 #include "guest.h"
 #include "hv/console.h"
 #include "sysreg.h"
@@ -9,6 +10,7 @@
 #define SCTLR_RESET    0x30d00800ull /* RES1 of DDI 0487 D19.2; MMU, caches and traps off */
 #define VMPIDR_RES1    BIT(31)
 #define LAST_VCPU_NONE (~0u)
+#define LAST_VCPU_ANY  (LAST_VCPU_NONE - 1) /* one of them, and none is taken for it */
 
 void arch_vcpu_init(struct vcpu *v)
 {
@@ -27,17 +29,31 @@ void arch_vcpu_init(struct vcpu *v)
 }
 
 /*
+ * Debug registers go with the vCPU. They come this way, which is then taken by every arrival, so
+ * that a switch without a debugger has nothing to ask.
+ */
+static __attribute__((noinline)) void carry_debug_registers(struct vcpu *v)
+{
+    gdb_points_install(v->arch.debugged ? v : NULL);
+    v->vm->arch.last_vcpu = LAST_VCPU_ANY;
+}
+
+/*
  * vCPUs of one VM share a VMID, but each may use the same ASID for tables of its own: what the TLB
  * holds of a sibling must not be met.
  */
-void vcpu_forget_sibling(struct arch_vm *vm, u32 id)
+void vcpu_forget_sibling(struct vcpu *v)
 {
+    struct arch_vm *vm = &v->vm->arch;
+
     if (vm->last_vcpu != LAST_VCPU_NONE) {
         isb();
         __asm__ volatile("tlbi vmalle1" : : : "memory");
         dsb(nsh);
     }
-    vm->last_vcpu = id;
+    vm->last_vcpu = v->id;
+    if (unlikely(gdb_on))
+        carry_debug_registers(v);
 }
 
 enum vcpu_event arch_vcpu_run(struct vcpu *v)

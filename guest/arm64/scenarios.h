@@ -26,6 +26,7 @@ void scenario_triple(void);
 void scenario_fault_loop(void);
 void scenario_hc_undef(void);
 void scenario_stage2(void);
+void write_nowhere(void); /* ends the VM, with the registers as they are */
 void scenario_msr(void);
 void scenario_spin_cli(void);
 void scenario_halt(void);

@@ -25,7 +25,7 @@ def check(command, pattern, what):
 
 
 gdb.execute("set pagination off")
-check("bt", r"scenario_stage2.*[\s\S]*scenario_debugged", "the backtrace is where the guest died")
+check("bt", r"(write_nowhere|scenario_stage2).*[\s\S]*scenario_debugged", "the backtrace is where the guest died")
 check("info threads", r"Thread|LWP", "it has its thread")
 check("info registers", r"sp|rsp", "and its registers")
 if os.environ["CORE_ARCH"] == "x86_64":

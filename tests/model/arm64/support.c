@@ -204,9 +204,9 @@ void stage2_none(void)
 {
 }
 
-void vcpu_forget_sibling(struct arch_vm *vm, u32 id)
+void vcpu_forget_sibling(struct vcpu *v)
 {
-    vm->last_vcpu = id;
+    v->vm->arch.last_vcpu = v->id;
 }
 
 /* No debugger here. */
