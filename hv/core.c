@@ -115,20 +115,36 @@ void core_vm(struct vm *vm)
     }
 }
 
+/* Memory of the hypervisor's own, a page at a time: guard pages are in the image and not mapped. */
+static void own(u64 address, u64 bytes)
+{
+    u64 piece;
+
+    for (u64 done = 0; done < bytes; done += piece) {
+        const u64 at = address + done;
+
+        piece = PAGE_SIZE - at % PAGE_SIZE;
+        if (piece > bytes - done)
+            piece = bytes - done;
+        if (arch_gdb_own_memory(at, piece))
+            memory(at, (const u8 *)(uintptr_t)at, piece);
+    }
+}
+
 void core_hypervisor(u64 image_base, u64 image_bytes)
 {
     begin("-");
-    memory(image_base, (const u8 *)image_base, image_bytes);
+    own(image_base, image_bytes);
     for (u32 i = 0; i < nvms; i++) {
         const struct vm *vm = vms[i];
-        memory((u64)(uintptr_t)vm, (const u8 *)vm, sizeof(*vm));
+        own((u64)(uintptr_t)vm, sizeof(*vm));
         for (u32 k = 0; k < vm->nvcpus; k++) {
             const struct vcpu *v = vm->vcpus[k];
             if (!v)
                 continue;
-            memory((u64)(uintptr_t)v, (const u8 *)v, sizeof(*v));
+            own((u64)(uintptr_t)v, sizeof(*v));
             if (v->fp.area.base)
-                memory((u64)(uintptr_t)v->fp.area.base, v->fp.area.base, v->fp.area.bytes);
+                own((u64)(uintptr_t)v->fp.area.base, v->fp.area.bytes);
         }
     }
     end();

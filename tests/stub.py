@@ -1,5 +1,6 @@
 """Runs Fermata's own gdb stub under a real gdb: the machine here, gdb beside it, and TAP of what both say."""
 import os
+import re
 import select
 import socket
 import subprocess
@@ -12,6 +13,7 @@ import machine
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LIMIT = 240  # seconds
+NOWHERE = 0x77777777000  # canonical, and not mapped
 CONF = """[fermata]
 gdb = %s,wait
 [vm.alpha]
@@ -126,7 +128,51 @@ def run_core(test):
     return 0 if count and "not ok" not in said else 1
 
 
+def own_core(test, work):
+    """The console of a hypervisor that jumped to nowhere, and what gdb says of the core file made of it."""
+    conf, script, console = (os.path.join(work, name) for name in ("fermata.conf", "script", "console"))
+    with open(conf, "w") as out:
+        out.write("[fermata]\ncore = yes\n[vm.alpha]\nkernel = builtin\nmemory = 8M\ncmdline = run=identity seed=1\n")
+    with open(script, "w") as out:
+        out.write("break settle\ncontinue\ndelete\nset $pc = 0x%x\ncontinue\n" % NOWHERE)
+    subprocess.run([os.path.join(ROOT, "tools/debug"), "--arch", test.arch, "--conf", conf, "--batch", script, "--folder", work],
+                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=LIMIT)
+    with open(console, errors="replace") as lines:
+        printed = lines.read()
+    base = re.search(r"loaded at (0x[0-9a-f]+)", printed)
+    if not base:
+        return printed, ""
+    made = subprocess.run([os.path.join(ROOT, "tools/core"), console, "--out", work], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True)
+    command = ["gdb-multiarch", "-q", "-nx", "-batch", "-ex", "set debuginfod enabled off",
+               "-ex", "symbol-file -o %s %s" % (base.group(1), os.path.join(ROOT, "build/%s-debug/fermata.elf" % test.arch)),
+               "-c", os.path.join(work, "fermata.core")]
+    for said in ("p $pc", "info symbol $sp", "p vms[0]->config.name", "p pcpus[0].current == vms[0]->vcpus[0]"):
+        command += ["-ex", said]
+    return printed, made.stdout + subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                                 stderr=subprocess.STDOUT, text=True, timeout=LIMIT).stdout
+
+
+def run_panic(test):
+    """A panic with `core = yes`, out of a running machine: its core file, opened by gdb."""
+    with tempfile.TemporaryDirectory(prefix="fermata-core-") as work:
+        printed, said = own_core(test, work)
+    checks = (("it panicked and came to its end", r"fermata: panic: .*0x%x|CR2 %x" % (NOWHERE, NOWHERE), printed),
+              ("nothing failed on the way", r"\A(?![\s\S]*while panicking)", printed),
+              ("PC is where it went", r"\$1 = .*0x%x" % NOWHERE, said), ("SP is in the stack of the CPU", r"stacks", said),
+              ("the VMs are there", r"\$2 = \"alpha\"", said), ("and the vCPU that was installed", r"\$3 = (1|true)", said))
+    good = [bool(re.search(pattern, text)) for _, pattern, text in checks]
+    for number, (fine, check) in enumerate(zip(good, checks), 1):
+        print("%sok %d - %s" % ("" if fine else "not ", number, check[0]), flush=True)
+    if not all(good):
+        print("".join("# %s\n" % line[:150] for line in (printed + said).splitlines() if "core mem" not in line), flush=True)
+    print("1..%d" % len(checks), flush=True)
+    return 0 if all(good) else 1
+
+
 def run(test):
+    if test.name.startswith("core-panic-"):
+        return run_panic(test)
     if test.name.startswith("core-"):
         return run_core(test)
     ready, lines = threading.Event(), []

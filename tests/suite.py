@@ -198,7 +198,7 @@ def tests():
     found += [Debug(arch) for arch in ARCHS]
     found += [Stub(*pair) for pair in (
         ("stub-svm", "x86_64"), ("stub-vmx", "x86_64"), ("stub-arm64", "arm64"), ("core-x86_64", "x86_64"),
-        ("core-arm64", "arm64"))]
+        ("core-arm64", "arm64"), ("core-panic-x86_64", "x86_64"), ("core-panic-arm64", "arm64"))]
     found += [Tool(path) for path in sorted(glob.glob(os.path.join(ROOT, "tests/tools/test_*.py")))]
     found += [Mutant(path) for path in sorted(glob.glob(os.path.join(ROOT, "tests/mutants/*.mutant")))]
     names = {}
