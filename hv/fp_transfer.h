@@ -15,6 +15,12 @@ struct vcpu;
  * in both forms, takes less. */
 #define FP_RECORDS_MAX KiB(128)
 
+/* What a record with a payload of so many bytes takes: type and size, the payload, padding to 8. */
+static inline size_t fp_record_bytes(size_t payload)
+{
+    return 8 + ALIGN_UP(payload, (size_t)8);
+}
+
 enum fp_transfer {
     FP_TRANSFER_OK,
     FP_TRANSFER_INVALID,   /* malformed, or no room */

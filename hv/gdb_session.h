@@ -58,6 +58,20 @@ enum gdb_verdict { GDB_STAY, GDB_GO, GDB_DETACHED };
  * reply yet. */
 enum gdb_verdict gdb_command(void);
 
+/* ---- gdb_target.c ---- */
+
+/* A target description that grows. What does not fit into `room` bytes is cut off. */
+struct gdb_xml {
+    char *at;
+    size_t room, n;
+};
+
+void gdb_xml_add(struct gdb_xml *text, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* v's FP state into gdb.records, zeros behind it, and back. False: refused. */
+bool gdb_take_records(struct vcpu *v, size_t *bytes);
+bool gdb_give_records(struct vcpu *v, size_t bytes);
+
 /* ---- gdb_memory.c ---- */
 
 /* Bytes of what `thread` calls `address`; false: some of it is not there, nothing was written. */

@@ -301,15 +301,6 @@ void vm_free(struct vm *vm)
     vm->ram_bytes = 0;
 }
 
-void *vm_ram(struct vm *vm, u64 gpa, u64 bytes)
-{
-    const u64 offset = gpa - vm->ram_gpa;
-
-    if (gpa < vm->ram_gpa || offset > vm->ram_bytes || bytes > vm->ram_bytes - offset)
-        return NULL;
-    return vm->ram + offset;
-}
-
 /* ---- Console ---- */
 
 static bool starts_with(const struct vcpu *v, const char *text)

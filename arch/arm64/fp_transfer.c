@@ -8,6 +8,7 @@
  */
 #include "arch/arch.h"
 #include "hv/abi.h"
+#include "hv/fp_transfer.h"
 #include "sysreg.h"
 
 #define VECTOR_HEADER_BYTES 16u
@@ -235,7 +236,7 @@ static bool find_records(const u8 *at, size_t n, struct records *r, const char *
         memcpy(&header, at, sizeof(header));
         left -= sizeof(header);
         at += sizeof(header);
-        size_t padded = ((size_t)header.bytes + 7) & ~(size_t)7;
+        size_t padded = fp_record_bytes(header.bytes) - sizeof(header);
         if (padded > left) {
             *why = "a record is longer than what is left";
             return false;

@@ -114,23 +114,8 @@ static const struct row *row_of(const struct vcpu *v, u32 n, u32 *index)
 
 /* ---- The description ---- */
 
-struct text {
-    char *at;
-    size_t room, n;
-};
-
-PRINTF_LIKE(2, 3) static void add(struct text *text, const char *fmt, ...)
-{
-    va_list args;
-
-    va_start(args, fmt);
-    int n = format_text_v(text->at + text->n, text->room - text->n, fmt, args);
-    va_end(args);
-    text->n += (size_t)n < text->room - text->n ? (size_t)n : text->room - text->n - 1;
-}
-
 /* A union of vectors of `bytes`, named `id`, as gdb's own V and Z are. */
-static void add_union(struct text *text, const char *id, u32 bytes)
+static void add_union(struct gdb_xml *text, const char *id, u32 bytes)
 {
     static const struct {
         const char *name, *type;
@@ -140,54 +125,55 @@ static void add_union(struct text *text, const char *id, u32 bytes)
                  {"q", "uint128", 16}};
 
     for (u32 i = 0; i < ARRAY_SIZE(views); i++)
-        add(text, "<vector id=\"%s%s\" type=\"%s\" count=\"%u\"/>", id, views[i].name,
-            views[i].type, bytes / views[i].bytes);
-    add(text, "<union id=\"%s\">", id);
+        gdb_xml_add(text, "<vector id=\"%s%s\" type=\"%s\" count=\"%u\"/>", id, views[i].name,
+                    views[i].type, bytes / views[i].bytes);
+    gdb_xml_add(text, "<union id=\"%s\">", id);
     for (u32 i = 0; i < ARRAY_SIZE(views); i++)
-        add(text, "<field name=\"%s\" type=\"%s%s\"/>", views[i].name, id, views[i].name);
-    add(text, "</union>");
+        gdb_xml_add(text, "<field name=\"%s\" type=\"%s%s\"/>", views[i].name, id, views[i].name);
+    gdb_xml_add(text, "</union>");
 }
 
-static void add_types(struct text *text, const struct vcpu *v, const struct row *row)
+static void add_types(struct gdb_xml *text, const struct vcpu *v, const struct row *row)
 {
     if (row->where == V)
         add_union(text, "aarch64v", 16);
     if (row->where == Z) {
         add_union(text, "svev", z_vl(v));
-        add(text, "<vector id=\"svep\" type=\"uint8\" count=\"%u\"/>", z_vl(v) / 8);
+        gdb_xml_add(text, "<vector id=\"svep\" type=\"uint8\" count=\"%u\"/>", z_vl(v) / 8);
     }
     if (row->where == SVG)
-        add(text,
-            "<vector id=\"sme_bv\" type=\"uint8\" count=\"%u\"/>"
-            "<vector id=\"sme_bvv\" type=\"sme_bv\" count=\"%u\"/>",
-            svl(v), svl(v));
+        gdb_xml_add(text,
+                    "<vector id=\"sme_bv\" type=\"uint8\" count=\"%u\"/>"
+                    "<vector id=\"sme_bvv\" type=\"sme_bv\" count=\"%u\"/>",
+                    svl(v), svl(v));
     if (row->where == ZT0)
-        add(text, "<vector id=\"sme2_bv\" type=\"uint8\" count=\"64\"/>");
+        gdb_xml_add(text, "<vector id=\"sme2_bv\" type=\"uint8\" count=\"64\"/>");
 }
 
 size_t arch_gdb_target(struct vcpu *v, char *to, size_t room)
 {
-    struct text text = {to, room, 0};
+    struct gdb_xml text = {to, room, 0};
     bool open = false;
 
-    add(&text, "<?xml version=\"1.0\"?><!DOCTYPE target SYSTEM \"gdb-target.dtd\"><target>"
-               "<architecture>aarch64</architecture>");
+    gdb_xml_add(&text, "<?xml version=\"1.0\"?><!DOCTYPE target SYSTEM \"gdb-target.dtd\"><target>"
+                       "<architecture>aarch64</architecture>");
     for (const struct row *row = rows; row < rows + ARRAY_SIZE(rows); row++) {
         if (!offered(v, row))
             continue;
         if (row->feature)
-            add(&text, "%s<feature name=\"org.gnu.gdb.aarch64.%s\">", open ? "</feature>" : "",
-                row->feature);
+            gdb_xml_add(&text, "%s<feature name=\"org.gnu.gdb.aarch64.%s\">",
+                        open ? "</feature>" : "", row->feature);
         open = true;
         add_types(&text, v, row);
         for (u32 i = 0; i < row->count; i++) {
-            add(&text, "<reg name=\"%s", row->name);
+            gdb_xml_add(&text, "<reg name=\"%s", row->name);
             if (row->count > 1)
-                add(&text, "%u", i);
-            add(&text, "\" bitsize=\"%u\" type=\"%s\"/>", (u32)bytes_of(v, row) * 8, row->type);
+                gdb_xml_add(&text, "%u", i);
+            gdb_xml_add(&text, "\" bitsize=\"%u\" type=\"%s\"/>", (u32)bytes_of(v, row) * 8,
+                        row->type);
         }
     }
-    add(&text, "</feature></target>");
+    gdb_xml_add(&text, "</feature></target>");
     return text.n;
 }
 
@@ -237,12 +223,6 @@ static void find_vectors(struct records *r)
                     : at + ALIGN_UP(VECTOR_HEADER + 32 * (size_t)r->vl + 17 * (r->vl / 8), 16);
 }
 
-/* A payload's place in the sequence. */
-static size_t padded(u32 bytes)
-{
-    return ((size_t)bytes + 7) & ~(size_t)7;
-}
-
 static void scan(struct records *r)
 {
     u8 *at = gdb.records, *end = at + r->bytes;
@@ -250,7 +230,7 @@ static void scan(struct records *r)
 
     r->control = NULL;
     r->vectors = r->za = r->zt = (struct record){NULL, NULL, 0};
-    for (; at + 8 <= end; at += 8 + padded(header[1])) {
+    for (; at + 8 <= end; at += fp_record_bytes(header[1])) {
         memcpy(header, at, sizeof(header));
         struct record record = {at, at + 8, header[1]};
         if (header[0] == FERMATA_FP_ARM_CONTROL)
@@ -267,8 +247,7 @@ static void scan(struct records *r)
 
 static bool take_records(struct vcpu *v, struct records *r)
 {
-    memset(gdb.records, 0, GDB_RECORDS_MAX);
-    if (fp_export(v, gdb.records, GDB_RECORDS_MAX, &r->bytes) != FP_TRANSFER_OK)
+    if (!gdb_take_records(v, &r->bytes))
         return false;
     scan(r);
     return r->control != NULL;
@@ -287,7 +266,7 @@ static void widen(struct vcpu *v, struct records *r)
     if (r->v)
         memcpy(kept, r->v, sizeof(kept));
     size = vl ? (u32)ALIGN_UP(VECTOR_HEADER + 32 * vl + 17 * (vl / 8), 16) + 16 : FPSIMD_BYTES;
-    u8 *behind = old ? r->vectors.at + padded(r->vectors.bytes) : control_end;
+    u8 *behind = old ? old + fp_record_bytes(r->vectors.bytes) : control_end;
     size_t left = (size_t)((u8 *)gdb.records + r->bytes - behind);
     memmove(control_end + 8 + size, behind, left);
     memset(control_end, 0, 8 + size);
@@ -372,13 +351,12 @@ static bool fp_set(struct vcpu *v, const struct row *row, u32 index, const u8 *f
 {
     size_t bytes = bytes_of(v, row), have = 0;
     struct records r;
-    const char *why;
 
     if (row->where == VG || row->where == SVG || row->where == SVCR_ || !take_records(v, &r))
         return false;
     if (row->where == ZA && r.za.at && vl_in(r.za.at) == svl(v)) {
         za_copy(v, &r, NULL, from);
-        return fp_import(v, gdb.records, r.bytes, &why) == FP_TRANSFER_OK;
+        return gdb_give_records(v, r.bytes);
     }
     widen(v, &r);
     u8 *at = place(&r, row, index, &have);
@@ -389,7 +367,7 @@ static bool fp_set(struct vcpu *v, const struct row *row, u32 index, const u8 *f
             return false;
     }
     memcpy(at, from, have < bytes ? have : bytes);
-    return fp_import(v, gdb.records, r.bytes, &why) == FP_TRANSFER_OK;
+    return gdb_give_records(v, r.bytes);
 }
 
 /* ---- All of them ---- */

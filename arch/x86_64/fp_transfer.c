@@ -11,6 +11,7 @@
 #include "xstate_layout.h"
 #include "arch/arch.h"
 #include "hv/abi.h"
+#include "hv/fp_transfer.h"
 
 #define TILECFG_N 17u
 
@@ -31,15 +32,10 @@ static size_t image_bytes(u64 enabled)
                          : XSTATE_MIN_BYTES;
 }
 
-static size_t record_bytes(size_t payload)
-{
-    return sizeof(struct record) + ALIGN_UP(payload, (size_t)8);
-}
-
 size_t arch_fp_export_bytes(const struct vcpu *v)
 {
-    return record_bytes(sizeof(struct fermata_fp_x86_control)) +
-           record_bytes(image_bytes(v->fp.arch.enabled));
+    return fp_record_bytes(sizeof(struct fermata_fp_x86_control)) +
+           fp_record_bytes(image_bytes(v->fp.arch.enabled));
 }
 
 /* What is in INIT is written out, so that nobody has to know what an older save left there. */
@@ -94,7 +90,7 @@ void arch_fp_export(const struct vcpu *v, void *to)
     memset(to, 0, arch_fp_export_bytes(v));
     memcpy(at, &record, sizeof(record));
     memcpy(at + sizeof(record), &control, sizeof(control));
-    at += record_bytes(sizeof(control));
+    at += fp_record_bytes(sizeof(control));
     record = (struct record){FERMATA_FP_X86_XSTATE, (u32)image_bytes(fp->enabled)};
     memcpy(at, &record, sizeof(record));
     export_image(v, (struct xsave_image *)(void *)(at + sizeof(record)));
@@ -153,7 +149,7 @@ static const char *find(const u8 *records, size_t n, struct found *found)
         const char *wrong = take(found, record, payload);
         if (wrong)
             return wrong;
-        at += record_bytes(record->bytes);
+        at += fp_record_bytes(record->bytes);
     }
     if (at != n)
         return "bytes behind the last record";

@@ -81,21 +81,6 @@ static const struct row *row_of(const struct vcpu *v, u32 n, u32 *index)
 
 /* ---- The description ---- */
 
-struct text {
-    char *at;
-    size_t room, n;
-};
-
-PRINTF_LIKE(2, 3) static void add(struct text *text, const char *fmt, ...)
-{
-    va_list args;
-
-    va_start(args, fmt);
-    int n = format_text_v(text->at + text->n, text->room - text->n, fmt, args);
-    va_end(args);
-    text->n += (size_t)n < text->room - text->n ? (size_t)n : text->room - text->n - 1;
-}
-
 static const char vec128[] = "<vector id=\"v4f\" type=\"ieee_single\" count=\"4\"/>"
                              "<vector id=\"v2d\" type=\"ieee_double\" count=\"2\"/>"
                              "<vector id=\"v16i8\" type=\"int8\" count=\"16\"/>"
@@ -110,49 +95,49 @@ static const char vec128[] = "<vector id=\"v4f\" type=\"ieee_single\" count=\"4\
                              "<field name=\"v2_int64\" type=\"v2i64\"/>"
                              "<field name=\"uint128\" type=\"uint128\"/></union>";
 
-static void add_name(struct text *text, const struct row *row, u32 i)
+static void add_name(struct gdb_xml *text, const struct row *row, u32 i)
 {
-    add(text, "<reg name=\"");
+    gdb_xml_add(text, "<reg name=\"");
     if (row->where == GPR)
-        add(text, "%s", gpr_names[i]);
+        gdb_xml_add(text, "%s", gpr_names[i]);
     else if (row->where == SEGMENT)
-        add(text, "%s", segment_names[i]);
+        gdb_xml_add(text, "%s", segment_names[i]);
     else if (row->where == X87)
-        add(text, "%s", x87_names[i]);
+        gdb_xml_add(text, "%s", x87_names[i]);
     else
         for (const char *c = row->name; *c; c++)
             if (*c == '%' && c[1] == 'u') {
-                add(text, "%u", row->first + i);
+                gdb_xml_add(text, "%u", row->first + i);
                 c++;
             } else {
-                add(text, "%c", *c);
+                gdb_xml_add(text, "%c", *c);
             }
-    add(text, "\" bitsize=\"%u\" type=\"%s\"/>", row->bytes * 8, row->type);
+    gdb_xml_add(text, "\" bitsize=\"%u\" type=\"%s\"/>", row->bytes * 8, row->type);
 }
 
 size_t arch_gdb_target(struct vcpu *v, char *to, size_t room)
 {
-    struct text text = {to, room, 0};
+    struct gdb_xml text = {to, room, 0};
     bool open = false;
 
-    add(&text, "<?xml version=\"1.0\"?><!DOCTYPE target SYSTEM \"gdb-target.dtd\"><target>"
-               "<architecture>i386:x86-64</architecture>");
+    gdb_xml_add(&text, "<?xml version=\"1.0\"?><!DOCTYPE target SYSTEM \"gdb-target.dtd\"><target>"
+                       "<architecture>i386:x86-64</architecture>");
     for (const struct row *row = rows; row < rows + ARRAY_SIZE(rows); row++) {
         if (!offered(v, row))
             continue;
         if (row->feature) {
-            add(&text, "%s<feature name=\"org.gnu.gdb.i386.%s\">", open ? "</feature>" : "",
-                row->feature);
+            gdb_xml_add(&text, "%s<feature name=\"org.gnu.gdb.i386.%s\">", open ? "</feature>" : "",
+                        row->feature);
             open = true;
         }
         if (row->where == LEGACY && row->count > 1)
-            add(&text, "%s", vec128);
+            gdb_xml_add(&text, "%s", vec128);
         if (row->component == 7 && row->first == 16 && row->feature)
-            add(&text, "<vector id=\"v2ui128\" type=\"uint128\" count=\"2\"/>");
+            gdb_xml_add(&text, "<vector id=\"v2ui128\" type=\"uint128\" count=\"2\"/>");
         for (u32 i = 0; i < row->count; i++)
             add_name(&text, row, i);
     }
-    add(&text, "</feature></target>");
+    gdb_xml_add(&text, "</feature></target>");
     return text.n;
 }
 
@@ -165,23 +150,16 @@ struct records {
     size_t bytes, image_bytes;
 };
 
-/* A payload's place in the sequence. */
-static size_t padded(u32 bytes)
-{
-    return ((size_t)bytes + 7) & ~(size_t)7;
-}
-
 static bool take_records(struct vcpu *v, struct records *r)
 {
     u8 *at = gdb.records, *end;
     u32 header[2];
 
-    memset(gdb.records, 0, GDB_RECORDS_MAX);
-    if (fp_export(v, gdb.records, GDB_RECORDS_MAX, &r->bytes) != FP_TRANSFER_OK)
+    if (!gdb_take_records(v, &r->bytes))
         return false;
     r->control = NULL;
     r->image = NULL;
-    for (end = at + r->bytes; at + 8 <= end; at += 8 + padded(header[1])) {
+    for (end = at + r->bytes; at + 8 <= end; at += fp_record_bytes(header[1])) {
         memcpy(header, at, sizeof(header));
         if (header[0] == FERMATA_FP_X86_CONTROL)
             r->control = (void *)(at + 8);
@@ -205,7 +183,7 @@ static void make_image(struct records *r)
     r->image = (void *)(at + 8);
     r->image_bytes = header[1];
     xstate_reset(r->image, 0);
-    r->bytes += 8 + padded(header[1]);
+    r->bytes += fp_record_bytes(header[1]);
 }
 
 /* Where register `index` of the row lies in the image; NULL: not in it. */
@@ -333,7 +311,6 @@ static bool fp_get(struct vcpu *v, const struct row *row, u32 index, void *to)
 
 static bool fp_set(struct vcpu *v, const struct row *row, u32 index, const void *from)
 {
-    const char *why;
     struct records r;
     u32 word;
 
@@ -341,7 +318,7 @@ static bool fp_set(struct vcpu *v, const struct row *row, u32 index, const void 
         return false;
     if (row->where == CONTROL_PKRU) {
         memcpy(&r.control->pkru, from, 4);
-        return fp_import(v, gdb.records, r.bytes, &why) == FP_TRANSFER_OK;
+        return gdb_give_records(v, r.bytes);
     }
     if (!(r.control->xcr0_ever >> component_of(row) & 1) && component_of(row) > 1)
         return false;
@@ -359,7 +336,7 @@ static bool fp_set(struct vcpu *v, const struct row *row, u32 index, const void 
         if (row->where == ST) /* a register that is set is not empty */
             r.image->legacy.ftw |= (u8)(1u << (((r.image->legacy.fsw >> 11) + index) & 7));
     }
-    return fp_import(v, gdb.records, r.bytes, &why) == FP_TRANSFER_OK;
+    return gdb_give_records(v, r.bytes);
 }
 
 /* One row of a tile, 64 bytes, as hexadecimal. */

@@ -2,9 +2,9 @@
  * FP state out of and into a vCPU (hv/fp_transfer.c), whatever state the context is in, and the
  * hypercalls that carry it: nothing lost, nothing of another's shown, a refusal changes nothing.
  *
- * links: hv/fp_transfer.c hv/fp.c hv/fp_area.c tests/host/fake/fake.c tests/host/fake/transfer.c
- * links: tests/host/fake/guest.c tests/host/fake/world.c tests/host/fake/fake_pages.c
- * links: tests/host/fake/support.c
+ * links: hv/fp_transfer.c hv/vm_ram.c hv/fp.c hv/fp_area.c tests/host/fake/fake.c
+ * tests/host/fake/transfer.c links: tests/host/fake/guest.c tests/host/fake/world.c
+ * tests/host/fake/fake_pages.c links: tests/host/fake/support.c
  */
 #include "fake/fake_transfer.h"
 #include "fake/world.h"
@@ -25,15 +25,6 @@ static u8 other_ram[RAM];
 static bool crashed;
 
 /* What hv/vm.c and hv/console.c are for it. */
-void *vm_ram(struct vm *vm, u64 gpa, u64 bytes)
-{
-    u64 offset = gpa - vm->ram_gpa;
-
-    if (gpa < vm->ram_gpa || offset > vm->ram_bytes || bytes > vm->ram_bytes - offset)
-        return NULL;
-    return vm->ram + offset;
-}
-
 const char *vm_name(const struct vm *vm)
 {
     (void)vm;

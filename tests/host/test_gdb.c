@@ -3,9 +3,10 @@
  * does. What is malformed gets an error and changes nothing; no byte outside a buffer or a guest's
  * RAM is touched (ASan).
  *
- * links: hv/gdb.c hv/gdb_commands.c hv/gdb_memory.c hv/gdb_monitor.c hv/gdb_packet.c hv/format.c
- * links: hv/fp.c hv/fp_area.c tests/host/fake/fake.c tests/host/fake/guest.c tests/host/fake/gdb.c
- * links: tests/host/fake/world.c tests/host/fake/fake_pages.c tests/host/fake/support.c
+ * links: hv/gdb.c hv/gdb_commands.c hv/gdb_memory.c hv/gdb_monitor.c hv/gdb_packet.c hv/vm_ram.c
+ * hv/format.c links: hv/fp.c hv/fp_area.c tests/host/fake/fake.c tests/host/fake/guest.c
+ * tests/host/fake/gdb.c links: tests/host/fake/world.c tests/host/fake/fake_pages.c
+ * tests/host/fake/support.c
  */
 #include "fake/fake_gdb.h"
 #include "fake/world.h"

@@ -3,11 +3,11 @@
  * console; FP state of many guests under the real scheduler.
  *
  * links: tests/host/fake/no_gdb.c
- * links: hv/trace.c hv/main.c hv/vm.c hv/sched.c hv/hypercall.c hv/report.c hv/console.c
- * links: hv/format.c hv/uart.c hv/screen.c hv/font.c hv/fp_transfer.c
- * links: hv/pages.c hv/ranges.c hv/memmap.c hv/fp.c hv/fp_area.c tests/host/fake/transfer.c
- * links: tests/host/fake/fake.c tests/host/fake/guest.c tests/host/fake/world.c
- * links: tests/host/fake/machine.c tests/host/fake/programs.c tests/host/fake/support.c
+ * links: hv/trace.c hv/main.c hv/vm.c hv/vm_ram.c hv/sched.c hv/hypercall.c hv/report.c
+ * hv/console.c links: hv/format.c hv/uart.c hv/screen.c hv/font.c hv/fp_transfer.c links:
+ * hv/pages.c hv/ranges.c hv/memmap.c hv/fp.c hv/fp_area.c tests/host/fake/transfer.c links:
+ * tests/host/fake/fake.c tests/host/fake/guest.c tests/host/fake/world.c links:
+ * tests/host/fake/machine.c tests/host/fake/programs.c tests/host/fake/support.c
  */
 #include "fake/machine.h"
 #include "hv/console.h"

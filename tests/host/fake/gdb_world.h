@@ -2,15 +2,6 @@
 #ifndef FAKE_GDB_WORLD_H
 #define FAKE_GDB_WORLD_H
 
-void *vm_ram(struct vm *vm, u64 gpa, u64 bytes)
-{
-    u64 offset = gpa - vm->ram_gpa;
-
-    if (gpa < vm->ram_gpa || offset > vm->ram_bytes || bytes > vm->ram_bytes - offset)
-        return NULL;
-    return vm->ram + offset;
-}
-
 const char *vm_name(const struct vm *vm)
 {
     return vm->config->name;
