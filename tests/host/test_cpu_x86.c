@@ -21,6 +21,7 @@
 #include <cmocka.h>
 
 #include "x86_64/cr_world.h"
+#include "x86_64/sapphire_rapids.h"
 
 /* ---- CPUID ---- */
 
@@ -44,18 +45,8 @@ static struct cpuid_view view_of(u64 permitted)
 /* CPUID 0xD of a CPU with everything. */
 static int layout_make(void **state)
 {
-    const struct xstate_cpuid told = {.xcr0 = 0x602e7,
-                                      .all_bytes = 11008,
-                                      .leaf = {[2] = {256, 576, 0},
-                                               [5] = {64, 1088, 0},
-                                               [6] = {512, 1152, 0},
-                                               [7] = {1024, 1664, 0},
-                                               [9] = {8, 2688, 0},
-                                               [17] = {64, 2752, 2},
-                                               [18] = {8192, 2816, 6}}};
-
     (void)state;
-    xstate_learn(&layout, &told);
+    xstate_learn(&layout, &sapphire_rapids);
     return 0;
 }
 

@@ -4,13 +4,14 @@
  *
  * links: arch/x86_64/fp.c arch/x86_64/fp_debug.c arch/x86_64/xstate_layout.c
  * links: arch/x86_64/fp_components.c arch/x86_64/fp_tiles.c arch/x86_64/fp_xfd.c
- * machine: x86_64
+ * tests/host/x86_64/no_growth.c machine: x86_64
  */
 #include "fake/support.h"
 #include "cpu.h"
 #include "fp_hw.h"
 #include "virt.h"
 #include "xstate_layout.h"
+#include "x86_64/sapphire_rapids.h"
 #include "arch/arch.h"
 
 #include <stdarg.h>
@@ -37,18 +38,6 @@ void panic(const char *fmt, ...)
 {
     fail_msg("%s", fmt);
     abort();
-}
-
-void fp_spare(struct vcpu *spared, size_t bytes)
-{
-    (void)spared;
-    (void)bytes;
-}
-
-bool fp_grow(struct vcpu *grown)
-{
-    (void)grown;
-    return true;
 }
 
 static struct {
@@ -106,15 +95,6 @@ void fp_move_tilerelease(void)
     called("tilerelease", NULL, 0);
 }
 
-static const struct xstate_cpuid told = {.xcr0 = 0x602e7,
-                                         .all_bytes = 11008,
-                                         .leaf = {[2] = {256, 576, 0},
-                                                  [5] = {64, 1088, 0},
-                                                  [6] = {512, 1152, 0},
-                                                  [7] = {1024, 1664, 0},
-                                                  [9] = {8, 2688, 0},
-                                                  [17] = {64, 2752, 2},
-                                                  [18] = {8192, 2816, 6}}};
 static struct vcpu v;
 static struct vmcb vmcb;
 static u8 area[1024] ALIGNED(64);
@@ -128,7 +108,7 @@ static int setup(void **state)
     memset(&fp_hw, 0, sizeof(fp_hw));
     ncalls = 0;
     fp_hw.form = FP_XSAVEOPT;
-    xstate_learn(&xstate_layout, &told);
+    xstate_learn(&xstate_layout, &sapphire_rapids);
     cpu_has.xsave = cpu_has.xsaveopt = true;
     cpu_has.xcr0 = 7;
     pcpus[0].arch.xcr0 = 7; /* equal everywhere: no XSETBV is run, which user mode may not */

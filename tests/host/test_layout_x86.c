@@ -9,6 +9,7 @@
 #include "fake/support.h"
 #include "fp_config.h"
 #include "xstate_layout.h"
+#include "x86_64/sapphire_rapids.h"
 
 #include <cpuid.h>
 #include <stdarg.h>
@@ -35,18 +36,6 @@ static void offsets(void **state)
     assert_int_equal(XSTATE_AVX_OFFSET, 576);
 }
 
-/* An Intel CPU with AMX as it describes itself (Sapphire Rapids); 6 and 7 aligned as there. */
-static const struct xstate_cpuid sapphire = {
-    .xcr0 = 0x602e7,
-    .all_bytes = 11008,
-    .leaf = {[2] = {256, 576, 0},
-             [5] = {64, 1088, 0},
-             [6] = {512, 1152, 0},
-             [7] = {1024, 1664, 0},
-             [9] = {8, 2688, 0},
-             [17] = {64, 2752, 2},
-             [18] = {8192, 2816, 6}},
-};
 static struct xstate_layout l;
 
 /* Components 2 and up that `set` has, by a table of their own. */
@@ -61,7 +50,7 @@ static const struct {
 static void sizes(void **state)
 {
     (void)state;
-    xstate_learn(&l, &sapphire);
+    xstate_learn(&l, &sapphire_rapids);
     assert_int_equal(l.components, 0x602e7);
     assert_int_equal(l.xfd, BIT(18));
     for (u64 set = 0; set < BIT(20); set = set + 1) {
@@ -80,7 +69,7 @@ static void sizes(void **state)
         assert_int_equal(xstate_bytes(&l, set, false), standard);
         assert_int_equal(xstate_bytes(&l, set, true), compacted);
     }
-    struct xstate_cpuid amd = sapphire; /* PKRU below the end of AVX-512 */
+    struct xstate_cpuid amd = sapphire_rapids; /* PKRU below the end of AVX-512 */
     amd.xcr0 = 0x207;
     amd.leaf[9].offset = 832;
     xstate_learn(&l, &amd);
@@ -91,7 +80,7 @@ static void sizes(void **state)
 static void moved(void **state)
 {
     (void)state;
-    xstate_learn(&l, &sapphire);
+    xstate_learn(&l, &sapphire_rapids);
     for (u64 bv = 0; bv < BIT(19); bv++) {
         u32 want = 64u + (bv & 1 ? 160u : 0u) + (bv & 2 ? 256u : 0u);
         for (u32 i = 0; i < ARRAY_SIZE(places); i++)
@@ -104,7 +93,7 @@ static void moved(void **state)
 
 static struct xstate_cpuid lie(u32 n, u32 bytes, u32 offset, u32 flags)
 {
-    struct xstate_cpuid told = sapphire;
+    struct xstate_cpuid told = sapphire_rapids;
 
     told.leaf[n].bytes = bytes;
     told.leaf[n].offset = offset;
@@ -149,7 +138,7 @@ static void lies(void **state)
         assert_int_equal(l.lie[cases[i].n], cases[i].why);
         assert_int_equal(l.components, cases[i].left);
     }
-    struct xstate_cpuid small = sapphire; /* the whole too small for what lies last in it */
+    struct xstate_cpuid small = sapphire_rapids; /* the whole too small for what lies last in it */
     small.all_bytes = 11007;
     xstate_learn(&l, &small);
     assert_int_equal(l.components, 0x2e7);
@@ -167,7 +156,7 @@ static void lies_fuzz(void **state)
     (void)state;
     fake_srand(fake_seed());
     for (u32 round = 0; round < 200000; round++) {
-        struct xstate_cpuid told = sapphire;
+        struct xstate_cpuid told = sapphire_rapids;
         for (u32 i = 0; i < 1 + fake_below(3); i++) {
             u32 n = places[fake_below(ARRAY_SIZE(places))].n;
             u32 *what = fake_below(2) ? &told.leaf[n].bytes : &told.leaf[n].offset;
@@ -274,7 +263,7 @@ static void formats(void **state)
     static const u64 sets[] = {0x3, 0x7, 0xe7, 0x200e7, 0x600e7, 0x60003};
 
     (void)state;
-    xstate_learn(&l, &sapphire);
+    xstate_learn(&l, &sapphire_rapids);
     fake_srand(fake_seed());
     for (u32 round = 0; round < 3000; round++) {
         u64 from_set = sets[fake_below(6)], to_set = from_set | sets[fake_below(6)];

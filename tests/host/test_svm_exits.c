@@ -2,7 +2,7 @@
  * SVM without a CPU that has it: what becomes of every exit. What is expected is written as the
  * manual's numbers, not by the names the code uses: a wrong name would agree with itself.
  *
- * links: tests/host/x86_64/no_gdb.c
+ * links: tests/host/x86_64/no_gdb.c tests/host/x86_64/no_growth.c
  * links: arch/x86_64/svm.c arch/x86_64/svm_cr.c arch/x86_64/svm_exits.c arch/x86_64/exits.c
  * links: arch/x86_64/svm_maps.c arch/x86_64/npt.c arch/x86_64/vcpu.c arch/x86_64/cr.c
  * links: arch/x86_64/msr.c arch/x86_64/vapic.c arch/x86_64/io.c arch/x86_64/pvh.c

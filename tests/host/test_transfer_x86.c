@@ -4,7 +4,7 @@
  *
  * links: arch/x86_64/fp_transfer.c arch/x86_64/fp.c arch/x86_64/fp_tiles.c arch/x86_64/fp_xfd.c
  * links: arch/x86_64/xstate_layout.c arch/x86_64/fp_components.c tests/host/x86_64/no_movers.c
- * links: tests/host/fake/support.c
+ * links: tests/host/fake/support.c tests/host/x86_64/no_growth.c
  * machine: x86_64
  */
 #include "fake/support.h"
@@ -35,7 +35,7 @@ static int setup(void **state)
     fp_hw.form = FP_XSAVEOPT;
     fp_hw.xfd = true;
     fp_hw.mxcsr_mask = 0xffff;
-    xstate_learn(&xstate_layout, &told);
+    xstate_learn(&xstate_layout, &sapphire_rapids);
     v.pcpu = &pcpus[0];
     v.arch.vmcb = &vmcb;
     v.fp.cpu = FP_NOWHERE;

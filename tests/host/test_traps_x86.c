@@ -3,7 +3,7 @@
  * it can write, and nothing but the answers hardware gives.
  *
  * links: arch/x86_64/msr.c arch/x86_64/vapic.c arch/x86_64/io.c hv/uart16550.c hv/format.c
- * links: tests/host/fake/support.c arch/x86_64/fp_xfd.c
+ * links: tests/host/fake/support.c arch/x86_64/fp_xfd.c tests/host/x86_64/no_growth.c
  * machine: x86_64
  */
 #include "fake/support.h"
@@ -28,18 +28,6 @@ struct fp_hw fp_hw;
 void fp_plan(struct fp_ctx *fp)
 {
     (void)fp;
-}
-
-void fp_spare(struct vcpu *spared, size_t bytes)
-{
-    (void)spared;
-    (void)bytes;
-}
-
-bool fp_grow(struct vcpu *v)
-{
-    (void)v;
-    return true;
 }
 
 static struct vm vm;

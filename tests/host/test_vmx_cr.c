@@ -2,7 +2,7 @@
  * VMX without a CPU that has it: emulated writes of CR0, CR4 and CR8 (SDM 3, table 28-3). A write
  * exits only if it changes a bit the guest does not own; what it means is the same whoever owns it.
  *
- * links: tests/host/x86_64/no_gdb.c
+ * links: tests/host/x86_64/no_gdb.c tests/host/x86_64/no_growth.c
  * links: arch/x86_64/vmx.c arch/x86_64/vmx_gate.c arch/x86_64/vmx_cr.c arch/x86_64/vmx_exits.c
  * links: arch/x86_64/vmx_caps.c arch/x86_64/vmx_maps.c arch/x86_64/exits.c
  * links: arch/x86_64/svm.c arch/x86_64/svm_cr.c arch/x86_64/svm_exits.c

@@ -119,18 +119,6 @@ void fp_init(struct vcpu *v, fp_units offered, enum fp_policy policy)
     v->fp.cpu = FP_NOWHERE;
 }
 
-void fp_spare(struct vcpu *v, size_t bytes)
-{
-    (void)v;
-    (void)bytes;
-}
-
-bool fp_grow(struct vcpu *v)
-{
-    (void)v;
-    return true;
-}
-
 void fp_check(const struct vcpu *v)
 {
     (void)v;

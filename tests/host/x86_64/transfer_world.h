@@ -2,6 +2,8 @@
 #ifndef X86_TRANSFER_WORLD_H
 #define X86_TRANSFER_WORLD_H
 
+#include "x86_64/sapphire_rapids.h"
+
 #define FULL 0x602e7ull
 
 struct cpu_features cpu_has;
@@ -26,27 +28,6 @@ void cpu_detect(void)
 {
 }
 
-void fp_spare(struct vcpu *spared, size_t bytes)
-{
-    (void)spared;
-    (void)bytes;
-}
-
-bool fp_grow(struct vcpu *v)
-{
-    (void)v;
-    return true;
-}
-
-static const struct xstate_cpuid told = {.xcr0 = FULL,
-                                         .all_bytes = 11008,
-                                         .leaf = {[2] = {256, 576, 0},
-                                                  [5] = {64, 1088, 0},
-                                                  [6] = {512, 1152, 0},
-                                                  [7] = {1024, 1664, 0},
-                                                  [9] = {8, 2688, 0},
-                                                  [17] = {64, 2752, 2},
-                                                  [18] = {8192, 2816, 6}}};
 static struct vcpu v;
 static struct vmcb vmcb;
 static u8 area[16384] ALIGNED(64), other[16384] ALIGNED(64);
