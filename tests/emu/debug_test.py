@@ -6,25 +6,8 @@ Breakpoints in boot, hypervisor and guest code are reached, in that order, at ad
 import re
 
 import gdb
-
-COUNT = [0, 0]
-
-
-def check(good, what, said=""):
-    COUNT[0] += 1
-    COUNT[1] += not good
-    print("%sok %d - %s" % ("" if good else "not ", COUNT[0], what), flush=True)
-    if not good:
-        print("".join("# %s\n" % line for line in said.splitlines()), end="", flush=True)
-
-
-def says(command, pattern, what):
-    try:
-        said = gdb.execute(command, to_string=True)
-    except gdb.error as error:
-        said = "error: %s" % error
-    check(re.search(pattern, said, re.M), what, "%s printed:\n%s" % (command, said))
-    return said
+import tap
+from gdb_tap import check, end, says
 
 
 def run_to(place, what):
@@ -68,8 +51,8 @@ def main():
     says("fermata trace 12", r"trap +%s [\s\S]*load +%s .* [1-9]\d* bytes\n[\s\S]*gate +%s " % ((re.escape(vcpu),) * 3),
          "the trace has the trap, the load and the opened gate, in that order")
     says("fermata regs nobody.7", r"error: .*no vCPU nobody\.7; there are: alpha\.0", "an unknown vCPU is named, with those there are")
-    print("1..%d" % COUNT[0], flush=True)
-    gdb.execute("quit %d" % (COUNT[1] != 0))
+    print("1..%d" % tap.count, flush=True)
+    end()
 
 
 main()

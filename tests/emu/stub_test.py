@@ -4,34 +4,12 @@ Run as `gdb-multiarch -batch -ex 'python ...' -x stub_test.py` with: STUB_TARGET
 STUB_ARCH in the environment. The guest runs scenario `debugged` (guest/*/debugged.c), which waits for the value.
 """
 import os
-import re
 
 import gdb
+from gdb_tap import check, end, run, says
 
 VALUE = 0x0123456789abcdef
 X86 = os.environ["STUB_ARCH"] == "x86_64"
-COUNT = [0, 0]
-
-
-def check(good, what, said=""):
-    COUNT[0] += 1
-    COUNT[1] += not good
-    print("%sok %d - %s" % ("" if good else "not ", COUNT[0], what), flush=True)
-    if not good:
-        print("".join("# %s\n" % line for line in str(said).splitlines()), end="", flush=True)
-
-
-def run(command):
-    try:
-        return gdb.execute(command, to_string=True)
-    except gdb.error as error:
-        return "error: %s" % error
-
-
-def says(command, pattern, what):
-    said = run(command)
-    check(re.search(pattern, said, re.M), what, "%s printed:\n%s" % (command, said))
-    return said
 
 
 def value(expression):
@@ -108,7 +86,7 @@ def main():
     check(gdb.selected_thread().num == 3, "another VM's vCPU can be looked at", run("info threads"))
     says("info registers %s" % ("rip" if X86 else "pc"), r"0x", "and its registers")
     says("detach", r"detached", "gdb leaves")
-    gdb.execute("quit %d" % (COUNT[1] != 0))
+    end()
 
 
 main()

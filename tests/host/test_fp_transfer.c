@@ -83,6 +83,16 @@ static u64 export_all(struct vcpu *caller, u32 vcpu)
     return bytes;
 }
 
+/* Bytes of the records of v[0] when every component is in use: the machine begins with that. */
+static u64 export_everything(void)
+{
+    people(FP_LAZY);
+    assert_true(world_run(v[0]));
+    assert_int_equal(world_xsetbv(v[0], 7), FAKE_OK);
+    world_write_all(v[0]);
+    return export_all(v[0], 0);
+}
+
 /* Out while the state is in the registers, gone, back in: every register is what it was. */
 static void round_trip(enum fp_policy policy)
 {
@@ -154,11 +164,7 @@ static void bugs14_refused_changes_nothing(void **state)
     u64 value;
 
     (void)state;
-    people(FP_LAZY);
-    assert_true(world_run(v[0]));
-    assert_int_equal(world_xsetbv(v[0], 7), FAKE_OK);
-    world_write_all(v[0]);
-    u64 bytes = export_all(v[0], 0);
+    u64 bytes = export_everything();
     u8 *at = ram + (RECORDS - RAM_GPA);
 
     for (u64 n = 0; n < bytes; n++) {
@@ -187,11 +193,7 @@ static void denied_is_not_malformed(void **state)
     u64 value;
 
     (void)state;
-    people(FP_LAZY);
-    assert_true(world_run(v[0]));
-    assert_int_equal(world_xsetbv(v[0], 7), FAKE_OK);
-    world_write_all(v[0]);
-    u64 bytes = export_all(v[0], 0);
+    u64 bytes = export_everything();
     world.vms[0].arch.fp.xcr = FAKE_XCR_V;
     assert_int_equal(call(v[0], true, 1, bytes, &value), FERMATA_DENIED);
     assert_null(v[1]->fp.area.base);
@@ -260,11 +262,7 @@ static void nothing_to_spare(void **state)
     u64 value;
 
     (void)state;
-    people(FP_LAZY);
-    assert_true(world_run(v[0]));
-    assert_int_equal(world_xsetbv(v[0], 7), FAKE_OK);
-    world_write_all(v[0]);
-    u64 bytes = export_all(v[0], 0);
+    u64 bytes = export_everything();
     struct oracle saved = *world_oracle(v[0]);
     fp_spare(v[0], 8);
     assert_int_equal(call(v[0], true, 0, bytes, &value), FERMATA_OK);
