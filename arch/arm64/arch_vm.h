@@ -49,9 +49,8 @@ struct arch_vcpu {
     u64 vmpidr;   /* MPIDR_EL1 as the guest reads it */
     u64 cntp_ctl; /* the physical timer is emulated: it never fires, but its registers work */
     u64 cntp_cval;
-    u64 vdisr;     /* FEAT_RAS: what the guest's DISR_EL1 is while HCR_EL2.AMO=1 */
-    bool stepped;  /* the debugger steps it */
-    bool debugged; /* debug registers go with it */
+    u64 vdisr;    /* FEAT_RAS: what the guest's DISR_EL1 is while HCR_EL2.AMO=1 */
+    bool stepped; /* the debugger steps it */
 };
 
 /* The debugger's points in the breakpoint and watchpoint registers of all vCPUs of a VM

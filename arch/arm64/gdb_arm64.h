@@ -11,7 +11,7 @@
  */
 bool gdb_debug_exit(struct vcpu *v, u64 esr);
 
-/* v's debug registers into the CPU; NULL: none. */
+/* What the debugger wants of v and its VM into the CPU's debug registers. */
 void gdb_points_install(const struct vcpu *v);
 
 /* The guest's own EL1 registers into v->arch.el1, from the CPU if v is current; and back. */

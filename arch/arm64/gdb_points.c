@@ -148,19 +148,18 @@ static bool any(const struct gdb_points *p)
     return found;
 }
 
-/* What v's VM and v itself ask for, into the CPU; of no one if v is NULL. */
+/* What v's VM and v itself ask for, into the CPU. */
 void gdb_points_install(const struct vcpu *v)
 {
-    static const struct gdb_points none;
-    const struct gdb_points *p = v ? &v->vm->arch.points : &none;
-    bool on = v && (any(p) || v->arch.stepped);
+    const struct gdb_points *p = &v->vm->arch.points;
+    bool on = any(p) || v->arch.stepped;
 
     for (u32 i = 0; i < available(false); i++)
         write_break(i, p->execute[i].address, p->execute[i].control);
     for (u32 i = 0; i < available(true); i++)
         write_watch(i, p->data[i].address, p->data[i].control);
     u64 mdscr = on ? MDSCR_MDE | MDSCR_KDE : 0;
-    if (v && v->arch.stepped)
+    if (v->arch.stepped)
         mdscr |= MDSCR_SS;
     sysreg_write(mdscr_el1, mdscr);
     u64 mdcr = sysreg_read(mdcr_el2);
@@ -172,7 +171,6 @@ static void install_all(struct vm *vm)
 {
     for (u32 i = 0; i < vm->nvcpus; i++) {
         struct vcpu *v = vm->vcpus[i];
-        v->arch.debugged = any(&vm->arch.points) || v->arch.stepped;
         if (v->pcpu->current == v)
             gdb_points_install(v);
     }
@@ -222,9 +220,8 @@ void arch_gdb_step(struct vcpu *v, bool on)
     else if (v->arch.stepped)
         v->arch.pstate &= ~PSTATE_SS;
     v->arch.stepped = on;
-    v->arch.debugged = on || any(&v->vm->arch.points);
     if (v->pcpu->current == v)
-        gdb_points_install(v->arch.debugged ? v : NULL);
+        gdb_points_install(v);
 }
 
 /* ---- Events ---- */

@@ -34,7 +34,7 @@ void arch_vcpu_init(struct vcpu *v)
  */
 static __attribute__((noinline)) void carry_debug_registers(struct vcpu *v)
 {
-    gdb_points_install(v->arch.debugged ? v : NULL);
+    gdb_points_install(v);
     v->vm->arch.last_vcpu = LAST_VCPU_ANY;
 }
 

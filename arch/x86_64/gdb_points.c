@@ -52,7 +52,7 @@ bool arch_gdb_own_memory(u64 address, u64 bytes)
 }
 
 /* The hypervisor stands in the stub itself: RIP, RSP and RBP say where, for a backtrace. */
-bool arch_gdb_own_register(u32 n, void *to)
+bool gdb_own_register(u32 n, void *to)
 {
     u64 frame = (u64)(uintptr_t)__builtin_frame_address(0), value;
 

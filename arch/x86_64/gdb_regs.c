@@ -419,7 +419,7 @@ size_t arch_gdb_get(struct vcpu *v, u32 n, void *to, size_t room, bool *availabl
     if (!row || row->bytes > room)
         return 0;
     if (!v)
-        *available = arch_gdb_own_register(n, to);
+        *available = gdb_own_register(n, to);
     else if (is_fp(row))
         *available = fp_get(v, row, index, to);
     else {

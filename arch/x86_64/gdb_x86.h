@@ -18,6 +18,6 @@ bool gdb_step_done(struct vcpu *v);
 void gdb_points_yield(struct vcpu *v);
 
 /* One of the hypervisor's own registers, as gdb numbers them. */
-bool arch_gdb_own_register(u32 n, void *to);
+bool gdb_own_register(u32 n, void *to);
 
 #endif
